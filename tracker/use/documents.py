@@ -47,3 +47,46 @@ class PatientDocumentData(DocumentHead):
     """Particular medical follow-up; empty when there is none."""
     symbol: NotRequired[str]
     """SVG of the unit's Data Matrix."""
+
+
+class ManufacturerContactData(TypedDict):
+    """The manufacturer as the card must name it (MDR art. 18(1)(a)); an absent value is an empty text."""
+
+    name: str
+    address: str
+    website: str
+
+
+class CardDeviceData(TypedDict):
+    """The device as the card must identify it (MDR art. 18(1)(a)); an absent value is an empty text."""
+
+    name: str
+    model: str
+    reference: str
+    lot: str
+    serial: str
+    udi: str
+    """Human-readable UDI, without control characters."""
+    symbol: str
+    """SVG of the UDI, or of the unit number when the device has no UDI."""
+
+
+class ImplantCardData(DocumentHead):
+    """Implant card, both faces, and the sheet of warnings that goes with it (MDR art. 18).
+
+    The hospital fills in the patient's name, its own name and address, and the date (MDCG 2019-8).
+    """
+
+    patient_name: str
+    implanted_on: str
+    """ISO date, hospital calendar."""
+    side: Side
+    device: CardDeviceData
+    manufacturer: ManufacturerContactData
+    derogation: DerogationData
+    warnings: str
+    """Warnings, precautions and measures for the patient or a health professional; one per line."""
+    lifetime: str
+    follow_up: str
+    paper: Literal["a4", "card"]
+    """A4 to cut and fold, or one page of 85.6 by 54 mm per face; the sheet of warnings is A4 in both."""

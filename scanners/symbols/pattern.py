@@ -17,7 +17,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff]")
 _TEXT_LINE_MM = 4.0
 
 
-class SymbolRefused(ValueError):  # noqa: N818 - named like the other refusals of the program
+class SymbolRefused(ValueError):
     """The symbology cannot carry this text."""
 
 

@@ -1,0 +1,1 @@
+"""Settings and logging: read by the composition roots only, passed down as values."""

@@ -1,0 +1,90 @@
+"""The chain: SHA-256 over canonical JSON, each entry naming the one before. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+GENESIS = "0" * 64
+"""Previous hash of the first entry of every chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One act. ``subject`` is ``noun:id``, ``action`` is ``noun:past-participle``; no personal datum in either."""
+
+    establishment_id: UUID
+    sequence: int
+    at: datetime
+    actor_id: UUID
+    actor_name: str
+    action: str
+    subject: str
+    details: Mapping[str, str]
+    previous_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLink:
+    """The first place where a chain does not hold."""
+
+    sequence: int
+    reason: str
+    """``"altered"``, ``"missing"`` or ``"cut"``."""
+
+
+def canonical(entry: Entry) -> bytes:
+    """Return the bytes that are hashed: JSON with sorted keys, no spaces, UTF-8, instants in UTC to the microsecond."""
+    content = {
+        "action": entry.action,
+        "actor_id": str(entry.actor_id),
+        "actor_name": entry.actor_name,
+        "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "details": dict(entry.details),
+        "establishment_id": str(entry.establishment_id),
+        "previous_hash": entry.previous_hash,
+        "sequence": entry.sequence,
+        "subject": entry.subject,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def entry_hash(entry: Entry) -> str:
+    """Return the hash of an entry: 64 lowercase hexadecimal digits."""
+    return hashlib.sha256(canonical(entry)).hexdigest()
+
+
+def find_broken_link(
+    entries: Iterable[tuple[Entry, str]], *, head_sequence: int, head_hash: str, start: tuple[int, str] = (0, GENESIS)
+) -> BrokenLink | None:
+    """Return the first broken link of a chain, None when it holds.
+
+    Args:
+        entries: each entry with its stored hash, in order of sequence.
+        head_sequence: sequence that the chain must reach.
+        head_hash: hash that the last entry must have.
+        start: sequence and hash of the entry before the first.
+    """
+    sequence, previous = start
+    for entry, stored in entries:
+        if entry.sequence != sequence + 1:
+            return BrokenLink(sequence + 1, "missing")
+        if entry.previous_hash != previous or entry_hash(entry) != stored:
+            return BrokenLink(entry.sequence, "altered")
+        sequence, previous = entry.sequence, stored
+    if sequence != head_sequence or previous != head_hash:
+        return BrokenLink(sequence + 1, "cut")
+    return None
+
+
+def head_statement(establishment_id: UUID, sequence: int, hash_: str, at: datetime) -> bytes:
+    """Return the bytes that are signed for one head: they say how long the chain was at an instant."""
+    content = {
+        "at": at.astimezone(UTC).isoformat(timespec="seconds"),
+        "establishment_id": str(establishment_id),
+        "hash": hash_,
+        "sequence": sequence,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,27 @@
+"""The only place that reads the clock."""
+
+import time
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+"""Calendar of ANSM's decisions: a derogation ends at the end of a day in Paris."""
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - this is the one reader
+
+
+def paris_day(instant: datetime) -> date:
+    """Return the calendar day in Paris at an instant.
+
+    >>> paris_day(datetime(2024, 7, 26, 22, 30, tzinfo=UTC))
+    datetime.date(2024, 7, 27)
+    """
+    return instant.astimezone(PARIS).date()
+
+
+def monotonic_seconds() -> float:
+    """Return seconds of a clock that never goes back, for measuring durations."""
+    return time.monotonic()

@@ -1,0 +1,144 @@
+"""The database: one engine, one way to open a transaction, the base of all tables.
+
+``transaction`` is the only place where a transaction ends. It tells PostgreSQL which establishment the work is for;
+row-level security then hides every other one (docs/decisions/0005). Key material travels with the session, so that
+services can seal and unseal without reading settings.
+"""
+
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import DateTime, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid, text
+from sqlalchemy import create_engine as sqlalchemy_create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from tracker.sealing import KeyRing
+
+APP_ROLE = "trace59_app"
+"""Database role of the program: neither superuser nor owner of a table, so that the database's refusals bind it."""
+OWNER_ROLE = "trace59_owner"
+"""Database role of the migrations."""
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        bytes: LargeBinary(),
+        UUID: Uuid(),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+    }
+
+
+def code_column(values: type[enum.StrEnum], **options: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's own type
+    """Return a column that stores an enum by value in a text column with a CHECK.
+
+    A new or renamed value needs a migration.
+    """
+    length = max(len(member.value) for member in values)
+    kind = Enum(
+        values,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=length,
+        values_callable=lambda members: [member.value for member in members],
+        name=_snake(values.__name__),
+    )
+    return mapped_column(kind, **options)
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+class Tenant:
+    """Mixin of every table whose rows belong to one establishment; row-level security is set in the migration."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    establishment_id: Mapped[UUID] = mapped_column(ForeignKey("establishment.id"))
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7 (RFC 9562 section 5.7), for rows whose key no client has chosen."""
+    return uuid_utils.compat.uuid7()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One PostgreSQL with the keys that open its sealed columns."""
+
+    engine: Engine
+    keyring: KeyRing
+
+
+def create_database(url: str, keyring: KeyRing, *, pool_size: int = 4) -> Database:
+    """Return a database handle; nothing is connected yet.
+
+    Args:
+        url: SQLAlchemy URL of the app's role, with the psycopg 3 driver.
+        keyring: keys for sealed columns.
+        pool_size: connections kept per process; twice as many may be open for a moment.
+    """
+    engine = sqlalchemy_create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_recycle=1800
+    )
+    return Database(engine=engine, keyring=keyring)
+
+
+_SCOPE = text(
+    "select set_config('trace59.establishment_id', :establishment_id, true),"
+    " set_config('trace59.access', :access, true)"
+)
+
+
+@contextmanager
+def transaction(database: Database, establishment_id: UUID | None) -> Iterator[Session]:
+    """Open one transaction for one establishment: commit at a normal end, roll back at any exception.
+
+    Args:
+        database: where.
+        establishment_id: whose rows can be seen and written; None sees no tenant's rows at all.
+    """
+    with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
+        with session.begin():
+            session.execute(_SCOPE, {"establishment_id": str(establishment_id or ""), "access": ""})
+            yield session
+
+
+@contextmanager
+def authentication(database: Database) -> Iterator[Session]:
+    """Open one transaction that sees the log-in tables of every establishment, and nothing else of any.
+
+    A log-in, a session cookie or a token is known before the establishment is.
+    """
+    with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
+        with session.begin():
+            session.execute(_SCOPE, {"establishment_id": "", "access": "authentication"})
+            yield session
+
+
+def keyring(session: Session) -> KeyRing:
+    """Return the keys that travel with the session."""
+    ring: KeyRing = session.info["keyring"]
+    return ring
+

@@ -1,0 +1,156 @@
+"""Tables of manufacturers, definitions, units, movements and holds."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tracker.db import Base, Tenant, code_column
+from tracker.devices.rules import DeviceKind, EntryMethod, Event, HoldCause, IdentifierKind, UnitState
+
+
+class Manufacturer(Tenant, Base):
+    """A manufacturer (MDR art. 2(30)) as the establishment knows it."""
+
+    __tablename__ = "manufacturer"
+    __table_args__ = (UniqueConstraint("establishment_id", "name"),)
+
+    name: Mapped[str]
+    address: Mapped[str]
+    website: Mapped[str]
+    vigilance_email: Mapped[str]
+    """Where incident reports go; empty until known, and then a report cannot be sent."""
+    srn: Mapped[str]
+    """Single registration number (MDR art. 31); empty where none."""
+
+
+class DeviceDefinition(Tenant, Base):
+    """A device at the level of its reference (UDI-DI level)."""
+
+    __tablename__ = "device_definition"
+    __table_args__ = (UniqueConstraint("establishment_id", "manufacturer_id", "reference"),)
+
+    manufacturer_id: Mapped[UUID] = mapped_column(ForeignKey("manufacturer.id"))
+    reference: Mapped[str]
+    designation: Mapped[str]
+    brand: Mapped[str]
+    """Brand name, required on the patient document (CSP R.5212-42)."""
+    kind: Mapped[DeviceKind] = code_column(DeviceKind)
+    size: Mapped[str]
+    """Dimensions as printed (order of 8 September 2021); empty where none."""
+    expected_lifetime: Mapped[str]
+    """Sentence for the patient document; empty where not known."""
+    follow_up: Mapped[str]
+    """Particular medical follow-up, for the patient document; empty where none."""
+    created_at: Mapped[datetime]
+
+
+class DefinitionIdentifier(Tenant, Base):
+    """One code under which a definition is found: a UDI-DI, or the manufacturer's reference."""
+
+    __tablename__ = "definition_identifier"
+    __table_args__ = (
+        Index("ix_definition_identifier_value", "establishment_id", "value"),
+        UniqueConstraint("definition_id", "kind", "value"),
+    )
+
+    definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
+    kind: Mapped[IdentifierKind] = code_column(IdentifierKind)
+    value: Mapped[str]
+
+
+class Device(Tenant, Base):
+    """One physical unit (exemplaire). Its number on our label is ``scanners.udi.unit.format(sequence)``."""
+
+    __tablename__ = "device"
+    __table_args__ = (
+        UniqueConstraint("sequence"),
+        Index(
+            "uq_device_serial",
+            "establishment_id",
+            "definition_id",
+            "serial_number",
+            unique=True,
+            postgresql_where=text("serial_number is not null"),
+        ),
+        Index("ix_device_lot", "establishment_id", "lot_number", "definition_id"),
+        Index("ix_device_list", "establishment_id", "sequence"),
+        Index("ix_device_state", "establishment_id", "state", "sequence"),
+    )
+
+    sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('unit_number_seq')"))
+    definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
+    lot_number: Mapped[str | None]
+    serial_number: Mapped[str | None]
+    expiration_date: Mapped[date | None]
+    """Last day of use."""
+    manufacture_date: Mapped[date | None]
+    software_version: Mapped[str | None]
+    udi_di: Mapped[str | None]
+    """As scanned; a device under derogation may have none."""
+    raw_scan: Mapped[bytes | None]
+    """The text as it arrived, UTF-8 with control characters; None for an entry by hand."""
+    entry_method: Mapped[EntryMethod] = code_column(EntryMethod)
+    state: Mapped[UnitState] = code_column(UnitState)
+    """State after the last movement; written with it, in one place (devices.service)."""
+    created_at: Mapped[datetime]
+
+
+class Movement(Tenant, Base):
+    """One event in the life of a unit; appended only."""
+
+    __tablename__ = "movement"
+    __table_args__ = (Index("ix_movement_device_id", "device_id", "at"),)
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    event: Mapped[Event] = code_column(Event)
+    state_after: Mapped[UnitState] = code_column(UnitState)
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]
+    ward_id: Mapped[UUID | None] = mapped_column(ForeignKey("ward.id"))
+    reason: Mapped[str]
+    details: Mapped[dict[str, Any]]
+
+
+class Hold(Tenant, Base):
+    """A block on one unit. Opened once, closed once; the database refuses any other change."""
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        Index("ix_hold_open", "device_id", postgresql_where=text("closed_at is null")),
+        Index("ix_hold_device_id", "device_id"),
+    )
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    cause: Mapped[HoldCause] = code_column(HoldCause)
+    reason: Mapped[str]
+    source_ref: Mapped[str]
+    """``noun:id`` of what set it: ``incident:<id>``, ``reception_line:<id>``."""
+    opened_at: Mapped[datetime]
+    opened_by_id: Mapped[UUID]
+    opened_by_name: Mapped[str]
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[UUID | None]
+    closed_by_name: Mapped[str | None]
+    close_reason: Mapped[str | None]
+
+
+class LotHold(Tenant, Base):
+    """A block on a whole lot: units received later are quarantined by it. Opened once, closed once."""
+
+    __tablename__ = "lot_hold"
+    __table_args__ = (Index("ix_lot_hold_open", "establishment_id", "definition_id", "lot_number"),)
+
+    definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
+    lot_number: Mapped[str]
+    cause: Mapped[HoldCause] = code_column(HoldCause)
+    reason: Mapped[str]
+    source_ref: Mapped[str]
+    opened_at: Mapped[datetime]
+    opened_by_id: Mapped[UUID]
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[UUID | None]
+    close_reason: Mapped[str | None]

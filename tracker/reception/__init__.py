@@ -1,0 +1,5 @@
+"""Goods-in: deliveries opened, boxes scanned, verdicts with reasons, units made, labels printed.
+
+Nouns: reception, line, verdict, finding, label. Control at receipt: order of 8 September 2021; supply only after the
+decision (ANSM, page for health professionals).
+"""

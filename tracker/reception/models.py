@@ -1,0 +1,69 @@
+"""Tables of goods-in. A line is appended only: a refused box leaves its trace there."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tracker.db import Base, Tenant, code_column
+from tracker.devices.rules import EntryMethod
+from tracker.reception.rules import Outcome
+
+
+class Reception(Tenant, Base):
+    """One delivery opened at the goods-in bench."""
+
+    __tablename__ = "reception"
+    __table_args__ = (UniqueConstraint("number"), Index("ix_reception_list", "establishment_id", "number"))
+
+    number: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('reception_number_seq')"))
+    supplier: Mapped[str]
+    delivery_note: Mapped[str]
+    order_number: Mapped[str]
+    note: Mapped[str]
+    opened_at: Mapped[datetime]
+    opened_by_id: Mapped[UUID]
+    opened_by_name: Mapped[str]
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[UUID | None]
+
+
+class ReceptionLine(Tenant, Base):
+    """One box presented to the bench, with its verdict. Its id is the client's request id."""
+
+    __tablename__ = "reception_line"
+    __table_args__ = (
+        Index("ix_reception_line_reception_id", "reception_id", "at"),
+        Index("ix_reception_line_device_id", "device_id"),
+    )
+
+    reception_id: Mapped[UUID] = mapped_column(ForeignKey("reception.id"))
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
+    """The unit made; None for a refused box."""
+    definition_id: Mapped[UUID | None] = mapped_column(ForeignKey("device_definition.id"))
+    derogation_id: Mapped[UUID | None] = mapped_column(ForeignKey("derogation.id"))
+    """The derogation the verdict rests on."""
+    outcome: Mapped[Outcome] = code_column(Outcome)
+    findings: Mapped[list[Any]]
+    """``Finding.as_json()`` each."""
+    entry_method: Mapped[EntryMethod] = code_column(EntryMethod)
+    raw_scan: Mapped[bytes | None]
+    lot_number: Mapped[str | None]
+    serial_number: Mapped[str | None]
+    expiration_date: Mapped[date | None]
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]
+
+
+class LabelPrint(Tenant, Base):
+    """One printing of one unit's label; appended only. The second and later ones are marked on the label."""
+
+    __tablename__ = "label_print"
+    __table_args__ = (Index("ix_label_print_device_id", "device_id"),)
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]

@@ -1,0 +1,45 @@
+"""Table of the use log; appended only."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tracker.db import Base, Tenant, code_column
+from tracker.use.rules import Intervention, Side
+
+
+class DeviceUse(Tenant, Base):
+    """One unit used for one patient (CSP R.5212-39). Its id is the client's request id."""
+
+    __tablename__ = "device_use"
+    __table_args__ = (
+        UniqueConstraint("device_id"),
+        Index("ix_device_use_patient_id", "patient_id"),
+        Index("ix_device_use_derogation_id", "derogation_id", "patient_id"),
+        Index("ix_device_use_list", "establishment_id", "used_on", "id"),
+    )
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
+    consent_event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_event.id"))
+    """The consent, or the emergency, that allowed it."""
+    used_on: Mapped[date]
+    """Paris calendar."""
+    operator_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    operator_name: Mapped[str]
+    ward_id: Mapped[UUID] = mapped_column(ForeignKey("ward.id"))
+    side: Mapped[Side] = code_column(Side)
+    intervention: Mapped[Intervention] = code_column(Intervention)
+    implanted_system: Mapped[str]
+    """The system already implanted, for a partial revision; empty otherwise."""
+    reason: Mapped[str]
+    """Why a partial revision, or why this device."""
+    findings: Mapped[list[Any]]
+    """What the gate found, favourable remarks included."""
+    recorded_at: Mapped[datetime]
+    recorded_by_id: Mapped[UUID]
+    recorded_by_name: Mapped[str]

@@ -1,0 +1,1 @@
+"""Trace59: the traceability register of devices without CE marking, used under a derogation of ANSM."""

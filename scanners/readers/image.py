@@ -7,19 +7,15 @@ wrong with it comes back as a ``Fault``, never as an exception.
 import io
 import struct
 import warnings
-from collections.abc import Iterator
 
-from PIL import Image, ImageOps, ImageSequence, TiffImagePlugin, WebPImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, WebPImagePlugin
 
-from scanners.readers import passes
-from scanners.readers.decoders import Candidate, zbar_available
-from scanners.readers.reading import ImageReading, Limits, Symbol
-from scanners.result import Fault
+from scanners.readers.pages import Unreadable, check_bytes, read_pages
+from scanners.readers.reading import ImageReading, Limits
 
-__all__ = ["read_image", "read_pages", "zbar_available"]
-
-_KINDS = ("PNG", "JPEG", "GIF", "BMP", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format)
-# No symbol needs more; a larger picture is reduced while it is decoded.
+_TIFF = TiffImagePlugin.TiffImageFile.format
+_KINDS = ("PNG", "JPEG", "GIF", "BMP", WebPImagePlugin.WebPImageFile.format, _TIFF)
+# No symbol needs more; a larger picture is reduced once it is decoded.
 _PAGE_SIDE = 4800
 _WHITE = 255
 # What Pillow raises on files that lie: its decoders promise no common type.
@@ -30,20 +26,10 @@ _DECODER_ERRORS = (
     TypeError,
     ArithmeticError,
     LookupError,
-    struct.error,
     RuntimeError,
-    MemoryError,
+    struct.error,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
-
-
-class _Unreadable(Exception):
-    """The file cannot be read; holds the fault."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = Fault(code, None, detail)
 
 
 def read_image(data: bytes, *, limits: Limits | None = None) -> ImageReading:
@@ -58,64 +44,22 @@ def read_image(data: bytes, *, limits: Limits | None = None) -> ImageReading:
     """
     limits = limits or Limits()
     try:
-        return read_pages(_pages(data, limits), limits=limits)
-    except _Unreadable as unreadable:
+        check_bytes(data, limits)
+        with warnings.catch_warnings():  # Pillow warns of odd metadata that no symbol depends on
+            warnings.simplefilter("ignore")
+            image = _open(data, limits)
+            return read_pages(lambda number: _page(image, number, limits), count=_page_count(image), limits=limits)
+    except Unreadable as unreadable:
         return ImageReading(fault=unreadable.fault)
 
 
-def read_pages(pages: Iterator[Image.Image], *, limits: Limits) -> ImageReading:
-    """Return the symbols of grey pages; of more pages than allowed, the rest is left out and the fault says so."""
-    symbols: list[Symbol] = []
-    unconfirmed: list[Symbol] = []
-    names: list[str] = []
-    sizes: list[tuple[int, int]] = []
-    fault = None
-    for number, page in enumerate(pages, start=1):
-        if number > limits.max_pages:
-            fault = Fault("too-many-pages", None, f"only the first {limits.max_pages} pages were read")
-            break
-        found = passes.read_page(page, seconds=limits.ladder_seconds)
-        symbols += [_symbol(candidate, number) for candidate in found.trusted]
-        unconfirmed += [_symbol(candidate, number) for candidate in found.unconfirmed]
-        names += found.passes
-        sizes.append(page.size)
-    return ImageReading(tuple(symbols), fault, tuple(unconfirmed), tuple(names), tuple(sizes))
-
-
-def _symbol(candidate: Candidate, page: int) -> Symbol:
-    return Symbol(candidate.text, candidate.format, candidate.symbology, candidate.reader, candidate.position, page)
-
-
-def _pages(data: bytes, limits: Limits) -> Iterator[Image.Image]:
-    image = _open(data, limits)
-    frames = ImageSequence.Iterator(image) if image.format == "TIFF" else iter((image,))
-    while True:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                frame = next(frames, None)
-                if frame is None:
-                    return
-                _check_size(frame, limits)
-                page = _grey(frame)
-        except _DECODER_ERRORS as error:
-            raise _Unreadable("image-broken", f"the picture is cut off or damaged: {error}") from error
-        yield page
-
-
 def _open(data: bytes, limits: Limits) -> Image.Image:
-    if not data:
-        raise _Unreadable("file-empty", "the file is empty")
-    if len(data) > limits.max_bytes:
-        raise _Unreadable("file-too-large", f"the file has {len(data)} bytes, at most {limits.max_bytes} are read")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=_KINDS)
+        image = Image.open(io.BytesIO(data), formats=_KINDS)
     except Image.DecompressionBombError as error:
-        raise _Unreadable("image-too-large", f"the picture would have too many pixels: {error}") from error
+        raise Unreadable("image-too-large", "the picture would have far too many pixels") from error
     except _DECODER_ERRORS as error:
-        raise _Unreadable("not-an-image", "the file is no picture of a known kind (PNG, JPEG, WebP, TIFF …)") from error
+        raise Unreadable("not-an-image", "the file is no picture of a known kind (PNG, JPEG, WebP, TIFF …)") from error
     _check_size(image, limits)
     return image
 
@@ -123,7 +67,28 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
 def _check_size(image: Image.Image, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
-        raise _Unreadable("image-too-large", f"the picture has {pixels} pixels, at most {limits.max_pixels} are read")
+        raise Unreadable("image-too-large", f"the picture has {pixels} pixels, at most {limits.max_pixels} are read")
+
+
+def _page_count(image: Image.Image) -> int:
+    """Return the pages of a TIFF, as scanners and fax machines make them; an animation counts as its first picture."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 1
+    try:
+        return image.n_frames
+    except _DECODER_ERRORS:
+        return 1
+
+
+def _page(image: Image.Image, number: int, limits: Limits) -> Image.Image:
+    try:
+        image.seek(number)
+        _check_size(image, limits)
+        return _grey(image)
+    except MemoryError as error:
+        raise Unreadable("image-too-large", "the picture needs more memory than is allowed") from error
+    except _DECODER_ERRORS as error:
+        raise Unreadable("image-broken", f"the picture is cut off or damaged: {error}") from error
 
 
 def _grey(image: Image.Image) -> Image.Image:

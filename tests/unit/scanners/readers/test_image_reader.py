@@ -9,7 +9,8 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from scanners.readers import Limits, Symbol
-from scanners.readers.image import read_image, zbar_available
+from scanners.readers.decoders import zbar_available
+from scanners.readers.image import read_image
 from scanners.readers.reading import FRAME_LIMITS
 from scanners.symbols import code128, datamatrix, gs1_128, qr
 

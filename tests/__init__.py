@@ -1,0 +1,1 @@
+"""Tests. ``tests/hospital.py`` holds the people and the instant they all share."""

@@ -44,6 +44,7 @@ _STOP_SECONDS = 60
 _PATIENCE_SECONDS = 10
 _ORPHAN_SECONDS = 5
 _POLL_SECONDS = 0.05
+_ROLES_LOCK = 5_959_000_002  # any fixed number: advisory locks are told apart by it
 
 ROLE_LIMITS = {
     "statement_timeout": "15s",
@@ -159,15 +160,16 @@ def start(var: Path, *, durable: bool = True) -> EmbeddedServer:
 
 def create_roles(connection: psycopg.Connection) -> None:
     """Make the two roles where they are missing, and set the limits of the program's; needs a superuser."""
-    for role in (OWNER_ROLE, APP_ROLE):
-        name = sql.Identifier(role)
-        if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone() is None:
-            connection.execute(sql.SQL("create role {} login").format(name))
-        connection.execute(sql.SQL("alter role {} nosuperuser nobypassrls nocreatedb nocreaterole").format(name))
-    for setting, value in ROLE_LIMITS.items():
-        connection.execute(
-            sql.SQL("alter role {} set {} = {}").format(sql.Identifier(APP_ROLE), sql.Identifier(setting), value)
-        )
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", [_ROLES_LOCK])  # roles belong to the whole server
+        for role in (OWNER_ROLE, APP_ROLE):
+            name = sql.Identifier(role)
+            if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone() is None:
+                connection.execute(sql.SQL("create role {} login").format(name))
+            connection.execute(sql.SQL("alter role {} nosuperuser nobypassrls nocreatedb nocreaterole").format(name))
+        for setting, value in ROLE_LIMITS.items():
+            query = sql.SQL("alter role {} set {} = {}")
+            connection.execute(query.format(sql.Identifier(APP_ROLE), sql.Identifier(setting), value))
 
 
 def create_database(connection: psycopg.Connection, name: str) -> None:

@@ -16,6 +16,7 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, redir
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
@@ -274,6 +275,18 @@ def answer_operational(error: OperationalError) -> BaseResponse:
             N_("The database is busy with the same data. Nothing was written."),
             next_step=N_("Send the same request again in a few seconds."),
         )
+    )
+
+
+def answer_validation(error: ValidationError) -> BaseResponse:
+    """Answer a body, a query or a path that does not fit the API's schema, naming each field."""
+    fields = {".".join(str(part) for part in item["loc"]): item["msg"] for item in error.errors()}
+    return _problem(
+        422,
+        code="input-invalid",
+        detail=gettext("The request does not fit the schema of this route."),
+        next_step=gettext("Correct the fields named under 'errors'; the schema is at /api/v1/openapi.json."),
+        fields=fields,
     )
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tracker import db
-from tracker.actor import Actor
+from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.documents import queries
 from tracker.documents.models import Document, DocumentKind
 from tracker.errors import N_, InvalidInput
 
@@ -104,3 +105,24 @@ def freeze(
 def _safe_filename(name: str) -> str:
     kept = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name.rsplit("/", 1)[-1])
     return kept.strip(". ")[:100] or "document"
+
+
+def read_document(session: Session, document_id: UUID, *, actor: Actor, now: datetime) -> tuple[Document, bytes]:
+    """Return a document with its plain bytes, and record who read it where it carries patient data.
+
+    Raises:
+        NotPermitted: it carries patient data, which the actor may not read.
+    """
+    document = queries.get_document(session, document_id)
+    actor.require(Permission.PATIENT_READ if document.has_patient_data else Permission.DEROGATION_READ)
+    content = queries.read_content(session, document_id)
+    if document.has_patient_data:
+        audit.append(
+            session,
+            actor=actor,
+            action="document:read",
+            subject=f"document:{document_id}",
+            details={"kind": document.kind.value, "of": document.subject},
+            now=now,
+        )
+    return document, content

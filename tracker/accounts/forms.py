@@ -1,0 +1,78 @@
+"""Forms of log-in, accounts and tokens."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from tracker.accounts.rules import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, ROLE_LABELS
+from tracker.actor import Role
+
+_ROLE_CHOICES = [(role.value, _l(label)) for role, label in ROLE_LABELS.items()]
+
+
+class RolesField(SelectMultipleField):
+    """Roles as a list of check boxes."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class LogInForm(FlaskForm):
+    """Who logs in."""
+
+    email = EmailField(_l("E-mail address"), validators=[DataRequired()])
+    password = PasswordField(_l("Password"), validators=[DataRequired()])
+    next = HiddenField()
+
+
+class PersonForm(FlaskForm):
+    """A new account."""
+
+    request_id = HiddenField()
+    given_name = StringField(_l("Given name"), validators=[DataRequired(), Length(max=100)])
+    family_name = StringField(_l("Family name"), validators=[DataRequired(), Length(max=100)])
+    email = EmailField(_l("E-mail address"), validators=[DataRequired(), Email()])
+    rpps = StringField(_l("RPPS number"), validators=[Optional(), Regexp(r"^[0-9]{11}$", message=_l("Eleven digits."))])
+    roles = RolesField(_l("Roles"), choices=_ROLE_CHOICES, validators=[InputRequired(_l("Choose at least one role."))])
+    locale = SelectField(_l("Language"), choices=[("fr", "Français"), ("en", "English")])
+    password = PasswordField(
+        _l("First password"), validators=[DataRequired(), Length(min=MIN_PASSWORD_LENGTH, max=MAX_PASSWORD_LENGTH)]
+    )
+
+
+class RolesForm(FlaskForm):
+    """What a person may do, and whether the account is open."""
+
+    roles = RolesField(_l("Roles"), choices=_ROLE_CHOICES, validators=[InputRequired(_l("Choose at least one role."))])
+    is_active = BooleanField(_l("The account is open"))
+
+
+class PasswordForm(FlaskForm):
+    """A new password."""
+
+    password = PasswordField(
+        _l("New password"), validators=[DataRequired(), Length(min=MIN_PASSWORD_LENGTH, max=MAX_PASSWORD_LENGTH)]
+    )
+
+
+class TokenForm(FlaskForm):
+    """A new API token."""
+
+    name = StringField(_l("Which program will use it?"), validators=[DataRequired(), Length(max=100)])
+    days = IntegerField(_l("Days until it ends"), default=90, validators=[InputRequired(), NumberRange(1, 366)])
+
+
+def chosen_roles(field: SelectMultipleField) -> frozenset[Role]:
+    """Return the roles that were checked."""
+    return frozenset(Role(value) for value in field.data or [])

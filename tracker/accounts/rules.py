@@ -1,0 +1,58 @@
+"""When a log-in holds, and what a password must be. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracker.actor import Role
+from tracker.errors import N_, InvalidInput
+
+MIN_PASSWORD_LENGTH = 12
+"""CNIL deliberation 2022-100 asks for 50 bits when guessing is slowed down; twelve free characters are well above."""
+MAX_PASSWORD_LENGTH = 200
+FAILURE_WINDOW = timedelta(minutes=15)
+MAX_FAILURES = 5
+"""Failed log-ins of one address in the window before further ones are refused without looking."""
+LAST_SEEN_STEP = timedelta(minutes=1)
+"""How exact ``last_seen_at`` is: it is not written at every request."""
+LONGEST_TOKEN = timedelta(days=366)
+
+ROLE_LABELS: dict[Role, str] = {
+    Role.PHARMACIST: N_("Pharmacist"),
+    Role.SURGEON: N_("Surgeon"),
+    Role.THEATRE_NURSE: N_("Theatre nurse"),
+    Role.VIGILANCE_OFFICER: N_("Vigilance officer"),
+    Role.ADMINISTRATOR: N_("Administrator"),
+    Role.AUDITOR: N_("Auditor"),
+}
+
+
+class PasswordRefused(InvalidInput):
+    """The password is too short, too long, or says who its owner is."""
+
+    code = "password-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """How long a log-in lasts; the establishment's choice."""
+
+    idle: timedelta
+    longest: timedelta
+
+
+def check_password(password: str, *, email: str) -> None:
+    """Check that a new password may be used.
+
+    Raises:
+        PasswordRefused: it is too short, too long, or contains the name of the account.
+    """
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        sentence = N_("The password must have between %(least)s and %(most)s characters.")
+        raise PasswordRefused(sentence, least=MIN_PASSWORD_LENGTH, most=MAX_PASSWORD_LENGTH)
+    if email.partition("@")[0].lower() in password.lower():
+        raise PasswordRefused(N_("The password must not contain the name of the account."))
+
+
+def is_live(*, last_seen_at: datetime, expires_at: datetime, idle: timedelta, now: datetime) -> bool:
+    """Test whether a log-in session still holds: not past its end, and used recently enough."""
+    return now < expires_at and now - last_seen_at < idle

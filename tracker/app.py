@@ -1,0 +1,322 @@
+"""Composition root of the web: makes the application from the settings, and nothing else knows the whole."""
+
+from collections.abc import Sequence
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask, Response, g, jsonify, request, url_for
+from flask_babel import Babel, format_date, format_datetime, get_locale, gettext
+from flask_bootstrap import Bootstrap5
+from flask_openapi3 import Info, OpenAPI
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.settings import Settings
+from scanners.readers.image import zbar_available
+from tracker import clock, db, http, schedule
+from tracker.accounts import service as accounts
+from tracker.accounts import views as accounts_views
+from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
+from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
+from tracker.actor import Actor, Permission
+from tracker.alerts import views as alerts_views
+from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
+from tracker.audit import views as audit_views
+from tracker.consents import views as consents_views
+from tracker.derogations import api as derogations_api
+from tracker.derogations import views as derogations_views
+from tracker.devices import api as devices_api
+from tracker.devices import views as devices_views
+from tracker.documents import views as documents_views
+from tracker.errors import N_
+from tracker.outbox import views as outbox_views
+from tracker.patients import views as patients_views
+from tracker.reception import api as reception_api
+from tracker.reception import views as reception_views
+from tracker.sealing import KeyRing
+from tracker.use import api as use_api
+from tracker.use import views as use_views
+from tracker.vigilance import api as vigilance_api
+from tracker.vigilance import views as vigilance_views
+
+logger = logging.getLogger(__name__)
+
+
+LOCALES = {"fr": "Français", "en": "English"}
+MAX_BODY_BYTES = 21 * 1024 * 1024
+"""One file of 20 MB and the form around it (documents.service.MAX_UPLOAD_BYTES)."""
+
+_CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the main menu."""
+
+    endpoint: str
+    label: str
+    icon: str
+    permission: Permission
+
+
+MENU = (
+    Place("alerts.home", N_("To do"), "house", Permission.ACCOUNT_USE),
+    Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
+    Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
+    Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
+    Place("derogations.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
+    Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
+    Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
+    Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
+    Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
+    Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
+    Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
+    Place("devices.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
+    Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
+    Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One entry of the menu as a page shows it."""
+
+    label: str
+    href: str
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownActor:
+    """Who is logged in, as a page shows it."""
+
+    display_name: str
+    role_labels: tuple[str, ...]
+
+
+def keyring_of(settings: Settings) -> KeyRing:
+    """Return the keys of the settings."""
+    keys = dict(settings.data_keys)
+    return KeyRing(data_keys=keys, current_key_id=max(keys), lookup_key=settings.lookup_key)
+
+
+def create_app(settings: Settings, database: db.Database | None = None) -> Flask:
+    """Return the application.
+
+    Args:
+        settings: read once by the caller.
+        database: an open one, for tests; made from the settings otherwise.
+    """
+    app = OpenAPI(
+        "tracker",
+        info=Info(title="Trace59", version="1"),
+        doc_ui=False,
+        validation_error_callback=http.answer_validation,
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+    )
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        SESSION_COOKIE_NAME="trace59_form",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,  # a form lives as long as its log-in: a long operation must not lose what was typed
+        BOOTSTRAP_SERVE_LOCAL=True,
+        BABEL_DEFAULT_TIMEZONE="Europe/Paris",
+        BABEL_TRANSLATION_DIRECTORIES=";".join(_translation_directories()),
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
+    values = {name: getattr(settings, name) for name in _SHARED_SETTINGS}
+    database = database or db.create_database(str(settings.database_url), keyring_of(settings))
+    http.install(app, http.Web(database=database, values=values))
+    Bootstrap5(app)
+    Babel(app, locale_selector=lambda: _chosen_locale(settings))
+    _protect(app, settings)
+    _dress(app)
+    _register(app)
+    if settings.proxy_count:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # the documented way to wrap
+            app.wsgi_app, x_for=settings.proxy_count, x_proto=settings.proxy_count, x_host=settings.proxy_count
+        )
+    missing = http.undeclared_routes(app)
+    if missing:
+        raise RuntimeError(f"routes without a declared permission: {', '.join(missing)}")
+    return app
+
+
+_SHARED_SETTINGS = (
+    "ansm_vigilance_address",
+    "demonstration",
+    "mail_transport",
+    "public_url",
+    "secure_cookies",
+    "session_hours",
+    "session_idle_minutes",
+    "var_directory",
+    "warning_thresholds_days",
+)
+
+
+def session_policy(settings: Settings) -> SessionPolicy:
+    """Return how long log-ins last."""
+    return SessionPolicy(
+        idle=timedelta(minutes=settings.session_idle_minutes), longest=timedelta(hours=settings.session_hours)
+    )
+
+
+def _translation_directories() -> Sequence[str]:
+    return [str(path) for path in sorted(Path(__file__).parent.glob("**/translations"))]
+
+
+def _protect(app: Flask, settings: Settings) -> None:
+    csrf = CSRFProtect(app)
+    policy = session_policy(settings)
+
+    @app.before_request
+    def identify() -> None:
+        g.actor, g.bearer = None, _bearer()
+        cookie = request.cookies.get(SESSION_COOKIE)
+        if not (cookie or g.bearer) or http.permission_of(app, request.endpoint or "") == http.PUBLIC:
+            return
+        with db.authentication(http.database()) as session:
+            found = accounts.find_credentials(
+                session, cookie=cookie, bearer=g.bearer, policy=policy, now=clock.utc_now()
+            )
+        if found is not None:
+            g.actor, g.locale, g.session_id = found.actor, found.locale, found.session_id
+            g.establishment = found.establishment
+
+    @app.before_request
+    def refuse_forged_forms() -> None:
+        if request.method not in {"GET", "HEAD", "OPTIONS"} and not g.bearer:
+            csrf.protect()
+
+    app.before_request(http.authorise)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        if not (request.endpoint or "").endswith("static"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        if settings.secure_cookies:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+
+def _bearer() -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _chosen_locale(settings: Settings) -> str:
+    wanted = (request.cookies.get(LOCALE_COOKIE), g.get("locale"))
+    if http.wants_json():
+        wanted = (request.accept_languages.best_match(LOCALES), *wanted)
+    return next((code for code in wanted if code in LOCALES), settings.default_locale)
+
+
+def _dress(app: Flask) -> None:
+    app.add_template_filter(_day, "day")
+    app.add_template_filter(_instant, "instant")
+    app.add_template_global(http.sentence, "sentence")
+    app.context_processor(_page_context)
+
+
+def _day(value: date | None) -> str:
+    return format_date(value, "dd/MM/yyyy" if str(get_locale()) == "fr" else "d MMM yyyy") if value else ""
+
+
+def _instant(value: datetime | None) -> str:
+    pattern = "dd/MM/yyyy HH:mm" if str(get_locale()) == "fr" else "d MMM yyyy HH:mm"
+    return format_datetime(value, pattern) if value else ""
+
+
+def _page_context() -> dict[str, object]:
+    actor = http.find_actor()
+    return {
+        "actor": _shown(actor) if actor else None,
+        "navigation": _navigation(actor) if actor else [],
+        "establishment": g.get("establishment"),
+        "locale": str(get_locale() or "fr"),
+        "locale_links": [
+            (code, label, url_for("accounts.choose_language", code=code, next=request.path))
+            for code, label in LOCALES.items()
+        ],
+    }
+
+
+def _shown(actor: Actor) -> ShownActor:
+    return ShownActor(actor.display_name, tuple(gettext(ROLE_LABELS[role]) for role in sorted(actor.roles)))
+
+
+def _navigation(actor: Actor) -> list[MenuItem]:
+    return [
+        MenuItem(gettext(place.label), url_for(place.endpoint), place.icon, place.endpoint == request.endpoint)
+        for place in MENU
+        if actor.can(place.permission)
+    ]
+
+
+_VIEWS = (
+    accounts_views.bp,
+    alerts_views.bp,
+    audit_views.bp,
+    consents_views.bp,
+    derogations_views.bp,
+    devices_views.bp,
+    documents_views.bp,
+    outbox_views.bp,
+    patients_views.bp,
+    reception_views.bp,
+    use_views.bp,
+    vigilance_views.bp,
+)
+_APIS = (derogations_api.api, devices_api.api, reception_api.api, use_api.api, vigilance_api.api)
+
+
+def _register(app: OpenAPI) -> None:
+    for blueprint in _VIEWS:
+        app.register_blueprint(blueprint)
+    for api in _APIS:
+        app.register_api(api)
+    app.add_url_rule("/health", "health", health)
+    app.add_url_rule("/api/v1/openapi.json", "openapi", http.public(lambda: jsonify(app.api_doc)))
+
+
+@http.public
+def health() -> BaseResponse:
+    """Answer the state of each part, without personal data: 200 when units can be received and mail goes out."""
+    state = health_state(http.database(), now=clock.utc_now())
+    answer = jsonify(state)
+    answer.status_code = 200 if state["status"] == "ok" else 503
+    return answer
+
+
+def health_state(database: db.Database, *, now: datetime) -> dict[str, object]:
+    """Return what ``/health`` says: database, worker, mail, scanner, each ``ok`` or a word that says what is wrong."""
+    try:
+        with db.transaction(database, None) as session:
+            jobs = {job_id: schedule.find_last_success(session, job_id) for job_id in SILENCE_ALARMS}
+    except SQLAlchemyError:
+        logger.exception("health: the database does not answer")
+        return {"status": "failing", "database": {"state": "unreachable"}}
+    silent = sorted(job for job, limit in SILENCE_ALARMS.items() if jobs[job] is None or now - jobs[job] > limit)
+    last = {job: instant.isoformat() if instant else None for job, instant in jobs.items()}
+    return {
+        "status": "ok" if not silent else "degraded",
+        "database": {"state": "ok"},
+        "worker": {"state": "silent" if silent else "ok", "silent_jobs": silent, "last_success": last},
+        "mail": {"state": "silent" if MAIL_JOB in silent else "ok", "transport": http.web().values["mail_transport"]},
+        "scanner": {"state": "ok", "second_reader": "ok" if zbar_available() else "missing (libzbar)"},
+    }

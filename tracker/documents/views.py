@@ -1,0 +1,25 @@
+"""Gives a frozen document back, exactly as it was."""
+
+from uuid import UUID
+
+from flask import Blueprint, make_response
+from werkzeug.wrappers import Response
+
+from tracker import clock, http
+from tracker.actor import Permission
+from tracker.documents import service
+
+bp = Blueprint("documents", __name__)
+
+
+@bp.get("/documents/<uuid:document_id>")
+@http.requires(Permission.DEROGATION_READ)
+def show(document_id: UUID) -> Response:
+    """Answer the file; one that carries patient data needs the permission to read patients, and is recorded."""
+    with http.transaction() as session:
+        document, content = service.read_document(session, document_id, actor=http.current_actor(), now=clock.utc_now())
+    answer = make_response(content)
+    answer.content_type = document.media_type
+    answer.headers["Content-Disposition"] = f'inline; filename="{document.filename}"'
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    return answer

@@ -1,8 +1,12 @@
 """Traits of a patient, and what may be done with the INS. Pure."""
 
 import enum
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import asdict, dataclass
 from datetime import date
+
+from tracker.errors import N_, InvalidInput
 
 
 class IdentityStatus(enum.StrEnum):
@@ -55,3 +59,109 @@ class Traits:
     def display_name(self) -> str:
         """Family name in capitals, first given name."""
         return f"{self.family_name.upper()} {self.first_given_name}"
+
+
+IDENTITY_LABELS: dict[IdentityStatus, str] = {
+    IdentityStatus.PROVISIONAL: N_("provisional identity"),
+    IdentityStatus.VALIDATED: N_("validated identity"),
+    IdentityStatus.RETRIEVED: N_("retrieved identity"),
+    IdentityStatus.QUALIFIED: N_("qualified identity"),
+}
+SEX_LABELS: dict[Sex, str] = {
+    Sex.FEMALE: N_("female"),
+    Sex.MALE: N_("male"),
+    Sex.UNKNOWN: N_("not known"),
+}
+TEST_OIDS = frozenset({INS_TEST_OID, INS_DEMONSTRATION_OID})
+_OIDS = frozenset({INS_NIR_OID, INS_NIA_OID}) | TEST_OIDS
+_NAME = re.compile(r"[^\W\d_]+(?:[ '\u2019-][^\W\d_]+)*", re.UNICODE)
+_BIRTH_PLACE = re.compile(r"[0-9][0-9AB][0-9]{3}")
+_OLDEST_BIRTH = date(1890, 1, 1)
+
+
+class TraitsInvalid(InvalidInput):
+    """A trait is missing or cannot be."""
+
+    code = "patient-traits-invalid"
+
+
+class InsInvalid(TraitsInvalid):
+    """The INS is not 15 characters with a right key, or its OID is unknown."""
+
+    code = "patient-ins-invalid"
+
+
+def ins_key(first_thirteen: str) -> int:
+    """Return the two-digit key of a matricule: 97 minus the number modulo 97; Corsica 2A is 19, 2B is 18.
+
+    Domain reference 5.1, measured against python-stdnum.
+
+    >>> ins_key("2801299999999")
+    69
+    """
+    number = first_thirteen.upper().replace("2A", "19", 1).replace("2B", "18", 1)
+    return 97 - int(number) % 97
+
+
+def check_ins(matricule: str, oid: str) -> None:
+    """Check a matricule and its OID; the first digit, the month and the birth place in it are not judged.
+
+    Raises:
+        InsInvalid: wrong length, characters or key, or an OID that is none of INS's.
+    """
+    if not re.fullmatch(r"[0-9]{5}[0-9AB][0-9AB]?[0-9]*", matricule) or len(matricule) != 15:  # noqa: PLR2004 - INS
+        raise InsInvalid(
+            N_("The INS must have 15 characters: 13 digits and a key of 2."),
+            fields={"ins_matricule": N_("Scan the INS barcode, or type the 15 characters.")},
+        )
+    if not matricule[13:].isdigit() or int(matricule[13:]) != ins_key(matricule[:13]):
+        raise InsInvalid(
+            N_("The key of the INS does not fit."),
+            fields={"ins_matricule": N_("The last two digits do not fit the first thirteen: compare with the card.")},
+        )
+    if oid not in _OIDS:
+        raise InsInvalid(N_("The OID of the INS is not known."), fields={"ins_oid": N_("Choose one of the list.")})
+
+
+def check_traits(traits: Traits, *, today: date) -> None:
+    """Check the traits of a patient before they are kept.
+
+    Raises:
+        TraitsInvalid: a strict trait is missing or impossible.
+        InsInvalid: the INS does not hold.
+    """
+    faults: dict[str, str] = {}
+    for name, value in (("family_name", traits.family_name), ("given_names", traits.given_names)):
+        if not _NAME.fullmatch(value):
+            faults[name] = N_("Letters, spaces, hyphens and apostrophes only.")
+    if not _OLDEST_BIRTH <= traits.birth_date <= today:
+        faults["birth_date"] = N_("This birth date cannot be.")
+    if not traits.ipp.strip():
+        faults["ipp"] = N_("The IPP is needed: it names the patient in this hospital.")
+    if traits.birth_place_code and not _BIRTH_PLACE.fullmatch(traits.birth_place_code):
+        faults["birth_place_code"] = N_("Five characters of the INSEE code, for example 75056 or 99999.")
+    if faults:
+        raise TraitsInvalid(N_("The identity is not complete."), fields=faults)
+    if traits.ins_matricule:
+        check_ins(traits.ins_matricule, traits.ins_oid)
+
+
+def traits_to_json(traits: Traits) -> bytes:
+    """Return the traits as they are sealed."""
+    return json.dumps(asdict(traits) | {"birth_date": traits.birth_date.isoformat()}, ensure_ascii=False).encode()
+
+
+def traits_from_json(content: bytes) -> Traits:
+    """Return the traits from what was sealed."""
+    values = json.loads(content)
+    birth_date, sex = date.fromisoformat(values.pop("birth_date")), Sex(values.pop("sex"))
+    return Traits(**values, birth_date=birth_date, sex=sex)
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Return the age in whole years on a day.
+
+    >>> age_on(date(1980, 3, 2), date(2026, 3, 1))
+    45
+    """
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

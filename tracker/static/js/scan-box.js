@@ -116,7 +116,10 @@ class ScanBox {
     const problem = answer.querySelector("[data-problem]");
     const card = answer.body.firstElementChild;
     if (problem) {
-      this.keep(scan, "failed", problemSentence(problem));
+      this.keep(scan, "failed", problem);
+      if (response.status < 500) {
+        this.open.delete(scan); // an answer: leaving the page loses nothing
+      }
     } else if (!card || response.status >= 500 || /<html/i.test(text)) {
       this.keep(scan, "unanswered");
     } else {
@@ -137,10 +140,11 @@ class ScanBox {
     this.focusUnlessTyping();
   }
 
-  keep(scan, why, sentence = "") {
+  /** Keep a scan in sight that was not taken, with the reason. */
+  keep(scan, why, problem = null) {
     const card = this.makeCard(why, scan);
-    if (sentence) {
-      card.querySelector("[data-sentence]").textContent = sentence;
+    if (problem) {
+      fillFromProblem(card, problem);
     }
     scan.card.replaceWith(card);
     scan.card = card;
@@ -249,12 +253,18 @@ class ScanBox {
   }
 }
 
-function problemSentence(problem) {
-  const parts = ["title", "detail", "next", "reference"].map((part) => problem.querySelector(`[data-problem-${part}]`));
-  return parts
-    .filter(Boolean)
-    .map((part) => part.textContent.trim())
-    .join(" · ");
+function fillFromProblem(card, problem) {
+  const copy = (from, to) => {
+    const found = problem.querySelector(`[data-problem-${from}]`);
+    const place = card.querySelector(`[data-${to}]`);
+    place.textContent = found?.textContent.trim() ?? "";
+    place.hidden = !found;
+    return Boolean(found);
+  };
+  copy("title", "word");
+  copy("detail", "sentence");
+  copy("next", "next");
+  card.querySelector("[data-reference-line]").hidden = !copy("reference", "reference");
 }
 
 function isEditable(element) {

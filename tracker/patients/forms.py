@@ -1,0 +1,64 @@
+"""Forms of patients."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import DateField, HiddenField, SelectField, StringField
+from wtforms.validators import DataRequired, Length, Optional
+
+from tracker.patients.rules import (
+    IDENTITY_LABELS,
+    INS_DEMONSTRATION_OID,
+    INS_NIA_OID,
+    INS_NIR_OID,
+    INS_TEST_OID,
+    SEX_LABELS,
+    IdentityStatus,
+    Sex,
+    Traits,
+)
+
+
+class PatientForm(FlaskForm):
+    """Strict traits, IPP and INS of a new patient."""
+
+    request_id = HiddenField()
+    ipp = StringField(_l("IPP"), validators=[DataRequired(), Length(max=40)])
+    family_name = StringField(_l("Birth family name"), validators=[DataRequired(), Length(max=100)])
+    given_names = StringField(_l("Birth given names"), validators=[DataRequired(), Length(max=100)])
+    birth_date = DateField(_l("Birth date"), validators=[DataRequired()])
+    sex = SelectField(_l("Sex"), choices=[(sex.value, _l(label)) for sex, label in SEX_LABELS.items()])
+    birth_place_code = StringField(_l("INSEE code of the birth place"), validators=[Optional(), Length(max=5)])
+    used_name = StringField(_l("Used name"), validators=[Optional(), Length(max=100)])
+    ins_matricule = StringField(_l("INS"), validators=[Optional(), Length(max=21)])
+    ins_oid = SelectField(
+        _l("Kind of INS"),
+        choices=[
+            (INS_NIR_OID, _l("NIR")),
+            (INS_NIA_OID, _l("NIA")),
+            (INS_TEST_OID, _l("test")),
+            (INS_DEMONSTRATION_OID, _l("demonstration")),
+        ],
+    )
+    identity_status = SelectField(
+        _l("Trust in the identity"),
+        choices=[(status.value, _l(label)) for status, label in IDENTITY_LABELS.items()],
+    )
+
+    def traits(self) -> Traits:
+        """Return what was typed as traits."""
+        matricule = "".join((self.ins_matricule.data or "").split()).upper()
+        return Traits(
+            family_name=self.family_name.data.strip(),
+            given_names=" ".join(self.given_names.data.split()),
+            birth_date=self.birth_date.data,
+            sex=Sex(self.sex.data),
+            ipp=self.ipp.data.strip(),
+            birth_place_code=(self.birth_place_code.data or "").strip().upper(),
+            used_name=(self.used_name.data or "").strip(),
+            ins_matricule=matricule,
+            ins_oid=self.ins_oid.data if matricule else "",
+        )
+
+    def status(self) -> IdentityStatus:
+        """Return the chosen trust."""
+        return IdentityStatus(self.identity_status.data)

@@ -1,0 +1,136 @@
+"""Pages of patients: find one by scan, IPP or name; register one. No personal datum ever stands in an address."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from scanners import Scan, Status, scan
+from tracker import clock, db, http
+from tracker.actor import Permission
+from tracker.errors import Conflict, InvalidInput
+from tracker.patients import forms, queries, service
+from tracker.patients.queries import PatientView
+from tracker.patients.rules import IDENTITY_LABELS, SEX_LABELS, TEST_OIDS, IdentityStatus, Sex
+
+bp = Blueprint("patients", __name__, template_folder="templates")
+
+
+@bp.get("/patients")
+@http.requires(Permission.PATIENT_READ)
+def index() -> Response:
+    """Show the search box."""
+    return _results((), asked=False)
+
+
+@bp.post("/patients")
+@http.requires(Permission.PATIENT_READ)
+def search() -> Response:
+    """Find patients by INS barcode, IPP or birth family name; sent as a form, so that no address holds a name."""
+    text = request.form.get("raw", "").strip("\r\n\t")
+    read = scan(text, reference_date=clock.paris_day(clock.utc_now()))
+    with http.transaction() as session:
+        found = _find(session, text, read)
+    if len(found) == 1:
+        return redirect(f"/patients/{found[0].id}", code=303)
+    return _results(found, asked=bool(text), scanned=read)
+
+
+def _find(session: Session, text: str, read: Scan) -> Sequence[PatientView]:
+    if not text.strip():
+        return ()
+    if read.status is Status.PATIENT and read.patient is not None:
+        by_ins = queries.find_by_ins(session, read.patient.matricule, read.patient.oid)
+        return (by_ins,) if by_ins else ()
+    by_ipp = queries.find_by_ipp(session, text)
+    return (by_ipp,) if by_ipp else queries.list_by_name(session, text)
+
+
+def _results(found: Sequence[PatientView], *, asked: bool, scanned: Scan | None = None) -> Response:
+    identity = scanned.patient if scanned else None
+    page = render_template(
+        "patients/index.html",
+        found=found,
+        asked=asked,
+        sex_words=_sex_words(),
+        request_id=db.new_id(),
+        may_write=http.current_actor().can(Permission.PATIENT_WRITE),
+        new_form=_prefilled(identity) if identity else None,
+    )
+    return make_response(page)
+
+
+def _prefilled(identity: object) -> forms.PatientForm:
+    return forms.PatientForm(
+        formdata=None,
+        request_id=str(db.new_id()),
+        family_name=getattr(identity, "birth_family_name", ""),
+        given_names=getattr(identity, "birth_given_names", ""),
+        birth_date=getattr(identity, "birth_date", None),
+        sex=getattr(identity, "sex", Sex.UNKNOWN.value),
+        birth_place_code=getattr(identity, "birth_place_code", "") or "",
+        ins_matricule=getattr(identity, "matricule", ""),
+        ins_oid=getattr(identity, "oid", ""),
+        identity_status=IdentityStatus.RETRIEVED.value,
+    )
+
+
+@bp.get("/patients/new")
+@http.requires(Permission.PATIENT_WRITE)
+def new() -> Response:
+    """Show the form for a new patient."""
+    form = forms.PatientForm(request_id=str(db.new_id()), identity_status=IdentityStatus.PROVISIONAL.value)
+    return make_response(render_template("patients/new.html", form=form))
+
+
+@bp.post("/patients/new")
+@http.requires(Permission.PATIENT_WRITE)
+def register() -> Response:
+    """Register a patient."""
+    form = forms.PatientForm()
+    if not form.validate():
+        return make_response(render_template("patients/new.html", form=form), 422)
+    now = clock.utc_now()
+    try:
+        patient_id = http.read_request_id(form.request_id.data)
+        with http.transaction() as session:
+            view = service.register_patient(
+                session,
+                patient_id,
+                traits=form.traits(),
+                status=form.status(),
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
+    except (InvalidInput, Conflict) as error:
+        return http.rejected("patients/new.html", form, error)
+    flash(_("The patient is registered."), "success")
+    return redirect(f"/patients/{view.id}", code=303)
+
+
+@bp.get("/patients/<uuid:patient_id>")
+@http.requires(Permission.PATIENT_READ)
+def show(patient_id: UUID) -> Response:
+    """Show one patient; the visit is recorded in the trail."""
+    actor = http.current_actor()
+    with http.transaction() as session:
+        view = service.open_patient(session, patient_id, actor=actor, now=clock.utc_now())
+    page = render_template(
+        "patients/show.html",
+        patient=view,
+        sex_word=_sex_words()[view.traits.sex],
+        identity_word=_(IDENTITY_LABELS[view.identity_status]),
+        is_test_ins=view.traits.ins_oid in TEST_OIDS,
+        may_consent=actor.can(Permission.CONSENT_WRITE),
+        may_use=actor.can(Permission.USE_WRITE),
+        may_see_consents=actor.can(Permission.CONSENT_READ),
+    )
+    return make_response(page)
+
+
+def _sex_words() -> dict[Sex, str]:
+    return {sex: _(label) for sex, label in SEX_LABELS.items()}

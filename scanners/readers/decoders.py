@@ -34,7 +34,10 @@ ALL = zxingcpp.barcode_formats_from_str(
 WITHOUT_RETAIL = zxingcpp.barcode_formats_from_str(
     "DataMatrix,Code128,QRCode,Code39Std,PZN,ITF,DataBar,DataBarLtd,DataBarExp,DataBarExpStk,PDF417,Aztec"
 )
-LINEAR = zxingcpp.barcode_formats_from_str("Code128,Code39Std,PZN,EAN13,EAN8,UPCA,UPCE,ITF")
+# What has bars suffers from tilt; matrix symbols are read at any angle.
+BARS = zxingcpp.barcode_formats_from_str(
+    "Code128,Code39Std,PZN,EAN13,EAN8,UPCA,UPCE,ITF,DataBar,DataBarLtd,DataBarExp,DataBarExpStk,PDF417"
+)
 RETAIL = zxingcpp.barcode_formats_from_str("EAN13,EAN8,UPCA,UPCE")
 
 _ZBAR_NAMES = {"CODE128": "Code128", "CODE39": "Code39", "QRCODE": "QRCode", "EAN13": "EAN13", "EAN8": "EAN8"}

@@ -20,10 +20,8 @@ from scanners.readers.reading import Corners
 _FIT_SIDE = 1920
 # Doubling is for small pictures: above, the full size has been tried already.
 _DOUBLE_SIDE = 2000
-# Tilted bars are long: they survive this size, and four turns stay under a second.
-_TURN_SIDE = 1400
-# Bars are read up to about 10° of tilt (measured); these turns bring most other angles into reach.
-_TURNS = (22, 45, 67)
+# Bars are read up to about 8° of tilt, from any side; these turns bring every angle into reach.
+_TURNS = (15, 30, 45, 60, 75)
 _BLUR_RADIUS = 1.0
 _MARGIN = 0.15
 
@@ -83,7 +81,7 @@ def _turned(image: Image.Image, factor: float, degrees: int) -> View:
             (sine * x + cosine * y + image.height / 2) / factor,
         )
 
-    return View(f"turned-{degrees}", turned, _zxing(decoders.LINEAR), to_page, plain=True)
+    return View(f"turned-{degrees}", turned, _zxing(decoders.BARS), to_page, plain=True)
 
 
 def _views(page: Image.Image) -> Iterator[View]:
@@ -94,17 +92,16 @@ def _views(page: Image.Image) -> Iterator[View]:
     yield View("1x", fit, plain, back, plain=True)
     if fit is not page:
         yield View("full", page, plain, _scaled(1.0), plain=True)
+    for degrees in _TURNS:
+        yield _turned(fit, factor, degrees)
     if max(page.size) <= _DOUBLE_SIDE:
         yield View("2x", _resized(page, 2.0), plain, _scaled(2.0), confirms=True)
+    if decoders.zbar_available():
+        yield View("zbar", fit, decoders.read_zbar, back, plain=True)
     yield View("half", _resized(fit, 0.5), filtered, _scaled(factor / 2))
     yield View("blur", fit.filter(ImageFilter.GaussianBlur(_BLUR_RADIUS)), filtered, back)
     yield View("sharpen", fit.filter(ImageFilter.UnsharpMask(radius=2, percent=200, threshold=2)), filtered, back)
     yield View("equalize", ImageOps.equalize(fit), filtered, back)
-    if decoders.zbar_available():
-        yield View("zbar", fit, decoders.read_zbar, back, plain=True)
-    small, small_factor = _limited(page, _TURN_SIDE)
-    for degrees in _TURNS:
-        yield _turned(small, small_factor, degrees)
 
 
 def _confirmed_doubled(view: View, candidate: Candidate) -> bool:

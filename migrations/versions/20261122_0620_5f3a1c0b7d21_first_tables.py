@@ -309,6 +309,14 @@ def create_tables() -> None:
         "ix_message_due", "message", ["next_attempt_at"], unique=False, postgresql_where=sa.text("state = 'queued'")
     )
     op.create_index("ix_message_list", "message", ["establishment_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_message_failed",
+        "message",
+        ["establishment_id", "created_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'failed'"),
+    )
+    op.create_index("ix_message_subject_ref", "message", ["establishment_id", "subject_ref"], unique=False)
     op.create_table(
         "patient",
         sa.Column("sealed_traits", sa.LargeBinary(), nullable=False),
@@ -689,13 +697,14 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_device")),
         sa.UniqueConstraint("sequence", name=op.f("uq_device_sequence")),
     )
+    op.create_index("ix_device_definition", "device", ["establishment_id", "definition_id", "sequence"], unique=False)
     op.create_index("ix_device_list", "device", ["establishment_id", "sequence"], unique=False)
     op.create_index("ix_device_lot", "device", ["establishment_id", "lot_number", "definition_id"], unique=False)
     op.create_index("ix_device_state", "device", ["establishment_id", "state", "sequence"], unique=False)
     op.create_index(
         "uq_device_serial",
         "device",
-        ["establishment_id", "definition_id", "serial_number"],
+        ["establishment_id", "serial_number", "definition_id"],
         unique=True,
         postgresql_where=sa.text("serial_number is not null"),
     )
@@ -735,8 +744,7 @@ def create_tables() -> None:
         "notice",
         sa.Column("derogation_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("texts", postgresql.JSONB(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("effective_from", sa.Date(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -798,7 +806,7 @@ def create_tables() -> None:
             "signer_capacity",
             sa.Enum(
                 "patient",
-                "parent",
+                "parental_authority",
                 "guardian",
                 "minor_alone",
                 "trusted_person",

@@ -1,6 +1,7 @@
 """Tables of information notices and consent events. Events are appended only."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
@@ -18,11 +19,10 @@ class Notice(Tenant, Base):
 
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
     version: Mapped[int]
-    title: Mapped[str]
-    body: Mapped[str]
-    """Plain paragraphs: why this device, alternatives, benefit, known risks, follow-up."""
+    texts: Mapped[dict[str, Any]]
+    """:class:`tracker.consents.rules.NoticeTexts`, field by field."""
     sha256: Mapped[str]
-    """Of title and body in UTF-8, separated by a line feed; printed on the form and kept with each event."""
+    """Of the texts (``rules.notice_hash``); printed on the form and kept with each event."""
     effective_from: Mapped[date]
     created_at: Mapped[datetime]
     created_by_id: Mapped[UUID]

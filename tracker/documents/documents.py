@@ -7,6 +7,7 @@ A document is a Typst template in the slice that prints it, ``tracker/<slice>/te
 and every date format belong to the template, in French and in English.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +23,6 @@ DerogationKind = Literal["individual", "global", "partial_revision"]
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The package ``tracker``: templates import the house style as ``/documents/templates/documents/house.typ``."""
 
-_FONTS: Final = typst.Fonts(include_system_fonts=False)
 _TEMPLATE = re.compile(r"(?P<slice>[a-z]+)/(?P<name>[a-z_]+)")
 # Controls, and the marks that turn the direction of the text around them (Unicode 9 annex, "Trojan source").
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -138,13 +138,19 @@ def _created_at(template: str, data: Mapping[str, object]) -> datetime:
     return instant
 
 
+@functools.cache
+def _fonts() -> typst.Fonts:
+    """Return the fonts inside the wheel; read at the first document, not at the start of the program."""
+    return typst.Fonts(include_system_fonts=False)
+
+
 def _compile(path: Path, data: object, created_at: datetime) -> bytes | None:
     """Return the PDF, or None: the compiler's own message quotes the data and must not travel."""
     try:
         return typst.compile(
             str(path),
             root=str(ROOT),
-            font_paths=_FONTS,
+            font_paths=_fonts(),
             ignore_system_fonts=True,
             format="pdf",
             sys_inputs={"data": json.dumps(data, ensure_ascii=False)},

@@ -19,6 +19,8 @@ class Message(Tenant, Base):
         UniqueConstraint("establishment_id", "idempotency_key"),
         Index("ix_message_due", "next_attempt_at", postgresql_where=text("state = 'queued'")),
         Index("ix_message_list", "establishment_id", "created_at", "id"),
+        Index("ix_message_failed", "establishment_id", "created_at", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_message_subject_ref", "establishment_id", "subject_ref"),
     )
 
     kind: Mapped[MessageKind] = code_column(MessageKind)

@@ -1,7 +1,12 @@
-"""States of a message and when it is tried again. Pure."""
+"""States of a message, what goes into it and when it is tried again. Pure."""
 
 import enum
-from datetime import timedelta
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracker.errors import N_, Conflict, InvalidInput
 
 
 class MessageKind(enum.StrEnum):
@@ -21,13 +26,104 @@ class MessageState(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-LEASE = timedelta(minutes=5)
-"""How long a claimed message belongs to one worker: longer than any time-out of one SMTP conversation."""
+KIND_LABELS: Mapping[MessageKind, str] = {
+    MessageKind.DEROGATION_WARNING: N_("Warning on a derogation"),
+    MessageKind.REPORT_ANSM: N_("Incident report to ANSM"),
+    MessageKind.REPORT_MANUFACTURER: N_("Incident report to the manufacturer"),
+}
+
+LEASE = timedelta(minutes=10)
+"""How long a claimed message belongs to one worker: longer than all time-outs of one SMTP conversation together."""
 
 _DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 _LONGEST_DELAY = timedelta(hours=4)
 MAX_ATTEMPTS = 30
-"""About five days of trying, as mail servers do (RFC 5321 section 4.5.4.1: at least 4–5 days)."""
+"""About five days of trying, as mail servers do (RFC 5321 section 4.5.4.1: at least four to five days)."""
+
+_LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3: a path of 256 octets, with its angle brackets
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+_BREAK = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+class RecipientInvalid(InvalidInput):
+    """Not an address that every mail server can deliver to."""
+
+    code = "message-recipient-invalid"
+
+
+class SubjectInvalid(InvalidInput):
+    """A subject with a line break or a control character: another header could hide behind it."""
+
+    code = "message-subject-invalid"
+
+
+class MessageNotWaiting(Conflict):
+    """The message is not in a state from which this is possible."""
+
+    code = "message-state"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a letter."""
+
+    filename: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything one e-mail is made of. The same letter gives the same bytes at every attempt."""
+
+    message_id: str
+    """Header value with its angle brackets."""
+    written_at: datetime
+    sender: str
+    """Address of the envelope and of the ``From`` header."""
+    sender_name: str
+    reply_to: str
+    """Address of the establishment; empty where none."""
+    recipient: str
+    subject: str
+    body: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """How one attempt ended."""
+
+    succeeded: bool
+    permanent: bool
+    answer: str
+    details: Mapping[str, str]
+    is_unreachable: bool = False
+    """The server itself could not be reached: no other message would fare better now."""
+
+
+def check_recipient(address: str) -> None:
+    """Check that an address is one plain ASCII address (RFC 5321 section 4.1.2, dot-string form).
+
+    Raises:
+        RecipientInvalid: it is not.
+    """
+    if len(address) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
+        raise RecipientInvalid(
+            N_("“%(address)s” is not an e-mail address."),
+            next_step=N_("Correct the address, then start again."),
+            address=address,
+        )
+
+
+def check_subject(subject: str) -> None:
+    """Check that a subject is one line.
+
+    Raises:
+        SubjectInvalid: it has a line break or a control character.
+    """
+    if _BREAK.search(subject):
+        raise SubjectInvalid(N_("The subject of a message must be one line."))
 
 
 def retry_delay(attempt_count: int) -> timedelta:
@@ -42,3 +138,8 @@ def retry_delay(attempt_count: int) -> timedelta:
 def is_exhausted(attempt_count: int) -> bool:
     """Test whether no further attempt is made."""
     return attempt_count >= MAX_ATTEMPTS
+
+
+def state_after_failure(attempt_count: int, *, permanent: bool) -> MessageState:
+    """Return where a message is after a failed attempt: tried again, or failed for good."""
+    return MessageState.FAILED if permanent or is_exhausted(attempt_count) else MessageState.QUEUED

@@ -11,17 +11,25 @@ characters is refused unread.
 <Status.UNKNOWN: 'unknown'>
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import partial
 
+from scanners.combine import combine
 from scanners.errors import BrokenStructure, ScanError, WrongCheckDigit
 from scanners.result import Fault, Scan, Standard, Status, Udi
-from scanners.udi import gs1, gs1_brackets, gtin, ins, symbology, unit
+from scanners.udi import digital_link, gs1, gs1_brackets, gtin, hibc, iccbba, ifa, ins, symbology, unit
 from scanners.udi.gs1_cuts import legal_readings
 from scanners.udi.gs1_evidence import Evidence, weigh
 from scanners.udi.label import Label
+
+ENVELOPE = "[)>"
+"""How a message of ISO/IEC 15434 begins."""
+
+_FORMAT = re.compile(r"\[\)>\x1e(0[56])\x1d")
+_DIGITS_ONLY = symbology.EAN | symbology.ITF
 
 MAXIMUM_LENGTH = 4096
 """Characters; more than any symbology holds (a Data Matrix 3,116 digits)."""
@@ -90,13 +98,71 @@ def _read(arrival: Arrival) -> Scan:
         return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology, fault=fault)
     if unit.is_unit_label(payload):
         return _unit(arrival)
-    if arrival.symbology in symbology.EAN | symbology.ITF:
-        return _one(arrival, Standard.EAN, partial(gtin.parse, symbology=arrival.symbology))
-    if gs1_brackets.is_bracketed(payload):
-        return _one(arrival, Standard.GS1, partial(gs1_brackets.parse, reference_date=arrival.reference_date))
+    if payload.startswith(ENVELOPE):
+        return _enveloped(arrival)
+    marked = _marked(arrival)
+    if marked:
+        return marked
     if arrival.symbology not in symbology.GS1 and gtin.is_gtin(payload):
         return _plain_digits(arrival)
     return _element_string(arrival)
+
+
+def _marked(arrival: Arrival) -> Scan | None:
+    """Return the scan of a text that begins with the mark of one standard, or None."""
+    payload, day, identifier = arrival.payload, arrival.reference_date, arrival.symbology
+    if identifier in _DIGITS_ONLY:
+        return _ean(arrival)
+    if hibc.is_hibc(payload, identifier):
+        return _one(arrival, Standard.HIBC, partial(hibc.parse, reference_date=day, symbology=identifier))
+    if ifa.is_message(payload):
+        return _ifa(arrival)
+    for standard, is_marked, parse in _MARKS:
+        if is_marked(payload):
+            return _one(arrival, standard, partial(parse, reference_date=day))
+    return None
+
+
+_MARKS: tuple[tuple[Standard, Callable[[str], bool], Callable[..., Label]], ...] = (
+    (Standard.ICCBBA, iccbba.is_iccbba, iccbba.parse),
+    (Standard.IFA, ifa.is_pzn, ifa.parse_pzn),
+    (Standard.GS1, gs1_brackets.is_bracketed, gs1_brackets.parse),
+    (Standard.GS1, digital_link.is_digital_link, digital_link.parse),
+)
+
+
+def _ean(arrival: Arrival) -> Scan:
+    """Read the digits of EAN, UPC or ITF; a composite's second part follows behind a bar."""
+    digits, bar, composite = arrival.payload.partition("|")
+    first = _one(replace(arrival, payload=digits), Standard.EAN, partial(gtin.parse, symbology=arrival.symbology))
+    if not bar:
+        return first
+    second = scan(composite, reference_date=arrival.reference_date, group_separator_known=True)
+    return replace(combine(first, second), raw=arrival.raw, symbology=arrival.symbology)
+
+
+def _enveloped(arrival: Arrival) -> Scan:
+    """Open the envelope of ISO/IEC 15434: format 05 holds GS1 elements, 06 HIBC or IFA."""
+    match = _FORMAT.match(arrival.payload)
+    if match is None:
+        fault = Fault("envelope", arrival.offset, "an envelope of format 05 or 06 was expected: [)> RS 05 or 06 GS")
+        return Scan(arrival.raw, Status.INVALID, symbology=arrival.symbology, fault=fault)
+    body, _ = ifa.content(arrival.payload.replace(match[0], ifa.HEAD, 1))
+    inside = replace(arrival, payload=body, offset=arrival.offset + match.end())
+    if match[1] == "05":
+        return _one(inside, Standard.GS1, partial(gs1.parse, reference_date=arrival.reference_date))
+    if hibc.is_hibc(body):
+        return _one(inside, Standard.HIBC, partial(hibc.parse, reference_date=arrival.reference_date))
+    return _ifa(arrival)
+
+
+def _ifa(arrival: Arrival) -> Scan:
+    try:
+        return _labelled(arrival, ifa.parse(arrival.payload, reference_date=arrival.reference_date))
+    except ifa.NotAUdi as error:
+        return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology, fault=error.fault(arrival.offset))
+    except ScanError as error:
+        return _refused_scan(arrival, Standard.IFA, error)
 
 
 def _unit(arrival: Arrival) -> Scan:
@@ -115,7 +181,11 @@ def _one(arrival: Arrival, standard: Standard, parse: Callable[[str], Label]) ->
     try:
         return _labelled(arrival, parse(arrival.payload))
     except ScanError as error:
-        return Scan(arrival.raw, Status.INVALID, standard, arrival.symbology, fault=error.fault(arrival.offset))
+        return _refused_scan(arrival, standard, error)
+
+
+def _refused_scan(arrival: Arrival, standard: Standard, error: ScanError) -> Scan:
+    return Scan(arrival.raw, Status.INVALID, standard, arrival.symbology, fault=error.fault(arrival.offset))
 
 
 def _labelled(arrival: Arrival, label: Label, *warnings: str) -> Scan:
@@ -127,6 +197,7 @@ def _labelled(arrival: Arrival, label: Label, *warnings: str) -> Scan:
         symbology=arrival.symbology,
         udi=label.udi,
         elements=label.elements,
+        readings=label.alternatives,
         fault=fault,
         warnings=(*label.warnings, *warnings),
     )
@@ -198,13 +269,7 @@ def _separated(arrival: Arrival) -> Scan:
             found = _unseparated(arrival)
             lost = found.status is Status.OK
             return replace(found, warnings=(*found.warnings, "group-separator-lost")) if lost else found
-        return Scan(
-            arrival.raw,
-            Status.INVALID,
-            Standard.GS1,
-            arrival.symbology,
-            fault=error.fault(arrival.offset),
-        )
+        return _refused_scan(arrival, Standard.GS1, error)
 
 
 def _unseparated(arrival: Arrival) -> Scan:

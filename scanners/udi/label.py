@@ -18,3 +18,5 @@ class Label:
     elements: tuple[Element, ...]
     fault: Fault | None = None
     warnings: tuple[str, ...] = ()
+    alternatives: tuple[Udi, ...] = ()
+    """What else it may say, when ``fault`` leaves several readings, best first."""

@@ -156,6 +156,7 @@ def create_app(settings: Settings, database: db.Database | None = None) -> Flask
 _SHARED_SETTINGS = (
     "ansm_vigilance_address",
     "demonstration",
+    "mail_from",
     "mail_transport",
     "public_url",
     "secure_cookies",

@@ -767,7 +767,6 @@ def create_tables() -> None:
         sa.Column("valid_until", sa.Date(), nullable=False),
         sa.Column("threshold_days", sa.Integer(), nullable=False),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("message_count", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("establishment_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["derogation_id"], ["derogation.id"], name=op.f("fk_warning_derogation_id")),

@@ -20,5 +20,3 @@ class DerogationWarning(Tenant, Base):
     """The end it warns of; when the derogation ends another day, the warning is no longer true."""
     threshold_days: Mapped[int]
     raised_at: Mapped[datetime]
-    message_count: Mapped[int]
-    """Mails queued with it, one per recipient."""

@@ -3,9 +3,14 @@
 Contents after ANSM's page for health professionals, its notice to applicants, and CSP L.1111-2 and L.1111-4.
 """
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Literal, TypedDict
 
-from tracker.documents.documents import DerogationData, DocumentHead
+from tracker.consents.rules import NoticeTexts
+from tracker.documents.documents import DerogationData, DocumentHead, Locale
+from tracker.organisation.models import Establishment
+from tracker.patients.rules import Traits
 
 Capacity = Literal["patient", "parental_authority", "guardian", "trusted_person", "relative"]
 Decision = Literal["", "obtained", "refused"]
@@ -76,3 +81,68 @@ class NoticeData(DocumentHead):
     signer: SignerData
     decision: Decision
     """Empty leaves both boxes to tick by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSource:
+    """Everything a notice is printed from."""
+
+    version: int
+    texts: NoticeTexts
+    patient: Traits
+    designation: str
+    manufacturer: str
+    derogation: DerogationData
+    establishment: Establishment
+    informing_name: str
+    informing_profession: str
+    informing_rpps: str
+
+
+def notice_data(source: NoticeSource, *, locale: Locale, number: str, generated_at: datetime) -> NoticeData:
+    """Return what the notice template prints; nothing is decided yet, so the boxes stay empty.
+
+    Args:
+        source: the facts.
+        locale: language of the page.
+        number: printed in the footer.
+        generated_at: instant on the hospital's clock.
+    """
+    texts = asdict(source.texts)
+    no_mark_reason = texts.pop("no_mark_reason")
+    return NoticeData(
+        locale=locale,
+        document_number=number,
+        generated_at=generated_at.isoformat(timespec="seconds"),
+        establishment={
+            "name": source.establishment.name,
+            "address": source.establishment.address,
+            "phone": source.establishment.phone,
+        },
+        demonstration=source.establishment.is_demonstration,
+        notice_version=str(source.version),
+        patient={
+            "birth_name": source.patient.family_name,
+            "used_name": source.patient.used_name,
+            "given_names": source.patient.given_names,
+            "birth_date": source.patient.birth_date.isoformat(),
+        },
+        device={
+            "designation": source.designation,
+            "brand": "",
+            "manufacturer": source.manufacturer,
+            "reference": "",
+            "no_mark_reason": no_mark_reason,
+        },
+        derogation=source.derogation,
+        notice=NoticeTextData(**texts),
+        informing={
+            "name": source.informing_name,
+            "profession": source.informing_profession,
+            "rpps": source.informing_rpps,
+            "informed_at": "",
+            "interpreter": "",
+        },
+        signer={"capacity": "patient", "name": ""},
+        decision="",
+    )

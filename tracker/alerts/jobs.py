@@ -1,0 +1,34 @@
+"""The sweep that warns before a derogation ends."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from tracker import clock
+from tracker.actor import system_actor
+from tracker.alerts import service
+from tracker.alerts.rules import WARNING_JOB
+from tracker.db import Database, transaction
+from tracker.organisation import queries as organisation
+from tracker.schedule import Job
+
+
+def warning_job(*, thresholds: Sequence[int], public_url: str) -> Job:
+    """Return the job that raises what is due, one transaction per establishment, every ten minutes."""
+
+    def run(database: Database, now: datetime) -> int:
+        with transaction(database, None) as session:
+            establishment_ids = [row.id for row in organisation.list_establishments(session)]
+        raised = 0
+        for establishment_id in establishment_ids:
+            with transaction(database, establishment_id) as session:
+                raised += service.raise_warnings(
+                    session,
+                    thresholds=thresholds,
+                    public_url=public_url,
+                    actor=system_actor(establishment_id),
+                    now=now,
+                    today=clock.paris_day(now),
+                )
+        return raised
+
+    return Job(WARNING_JOB, timedelta(minutes=10), run)

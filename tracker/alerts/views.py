@@ -1,0 +1,209 @@
+"""The home page: what each person has to do now, and the proof that the warnings ran."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from flask import Blueprint, make_response, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from tracker import clock, http, schedule
+from tracker.actor import Actor, Permission
+from tracker.alerts import queries, rules, service
+from tracker.derogations import queries as derogations
+from tracker.derogations.queries import DerogationStanding
+from tracker.derogations.rules import DerogationStatus
+from tracker.outbox import queries as outbox
+
+bp = Blueprint("alerts", __name__, template_folder="templates")
+
+_MAIL_PATIENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One thing to do now."""
+
+    title: str
+    text: str
+    href: str
+    action: str
+    count: int | None = None
+    urgency: str = "none"
+    """``"none"``, ``"soon"`` or ``"urgent"``."""
+    icon: str = "arrow-right-circle"
+
+
+@dataclass(frozen=True, slots=True)
+class EndWarning:
+    """One derogation about to end, as the home page shows it."""
+
+    title: str
+    manufacturer: str
+    valid_until: date
+    words: str
+    href: str
+    raised_at: datetime
+    is_over: bool
+
+
+@bp.get("/")
+@http.requires(Permission.ACCOUNT_USE)
+def home() -> Response:
+    """Show what waits for the person who is logged in."""
+    actor, now = http.current_actor(), clock.utc_now()
+    today = clock.paris_day(now)
+    with http.transaction() as session:
+        todos = [
+            *_bench(session, actor),
+            *_theatre(session, actor),
+            *_vigilance(session, actor),
+            *_mail(session, actor, now),
+        ]
+        warnings, standings = _warnings(session, actor, now=now, today=today)
+        job = {
+            "last_success": schedule.find_last_success(session, rules.WARNING_JOB),
+            "error": schedule.find_last_error(session, rules.WARNING_JOB),
+        }
+    page = render_template(
+        "alerts/home.html",
+        todos=todos,
+        warnings=warnings,
+        counts=_counts(standings),
+        job=job,
+        is_silent=_is_silent(job["last_success"], now),
+        sees_warnings=actor.can(Permission.WARNING_READ),
+        sees_register=actor.can(Permission.DEROGATION_READ),
+    )
+    return make_response(page)
+
+
+def _is_silent(last_success: object, now: datetime) -> bool:
+    limit = rules.SILENCE_ALARMS[rules.WARNING_JOB]
+    return not isinstance(last_success, datetime) or now - last_success > limit
+
+
+def _bench(session: Session, actor: Actor) -> list[Todo]:
+    if not actor.can(Permission.RECEPTION_WRITE):
+        return []
+    opened, quarantined = queries.count_open_receptions(session), queries.count_quarantined(session)
+    todos = [
+        Todo(
+            _("Receive a delivery"),
+            _("Open a delivery, then scan box after box."),
+            url_for("reception.open"),
+            _("Open a delivery"),
+            icon="upc-scan",
+        )
+    ]
+    if opened:
+        text = _("They are open at the bench: scan what is left, or close them.")
+        todos.append(Todo(_("Deliveries open"), text, url_for("reception.index"), _("Go on"), opened, "soon"))
+    if quarantined:
+        text = _("Each needs a pharmacist's decision.")
+        href = url_for("devices.index", state="quarantined")
+        todos.append(Todo(_("Units in quarantine"), text, href, _("Decide"), quarantined, "soon"))
+    return todos
+
+
+def _theatre(session: Session, actor: Actor) -> list[Todo]:
+    if not actor.can(Permission.USE_WRITE):
+        return []
+    todos = [
+        Todo(
+            _("Use a device"),
+            _("Scan the patient, scan the device: may it be used?"),
+            url_for("use.gate"),
+            _("Check and record"),
+            icon="shield-check",
+        )
+    ]
+    emergencies = queries.count_emergencies_to_inform(session)
+    if emergencies:
+        text = _("A device was used in an emergency: the patient must still be informed.")
+        href = url_for("use.index")
+        todos.append(Todo(_("Patients to inform"), text, href, _("See the uses"), emergencies, "urgent"))
+    undecided = queries.count_informed_without_decision(session)
+    if undecided:
+        text = _("They were informed and have not decided.")
+        href = url_for("patients.index")
+        todos.append(Todo(_("Consents awaited"), text, href, _("Find the patient"), undecided, "soon"))
+    return todos
+
+
+def _vigilance(session: Session, actor: Actor) -> list[Todo]:
+    if not actor.can(Permission.INCIDENT_TRANSMIT):
+        return []
+    waiting = queries.list_untransmitted(session)
+    return [
+        Todo(
+            _("Incident no. %(number)s to transmit", number=incident.number),
+            _(
+                "Declared by %(name)s. ANSM and the manufacturer are told without delay.",
+                name=incident.declared_by_name,
+            ),
+            url_for("vigilance.show", incident_id=incident.id),
+            _("Read and transmit"),
+            urgency="urgent",
+            icon="exclamation-triangle",
+        )
+        for incident in waiting
+    ]
+
+
+def _mail(session: Session, actor: Actor, now: datetime) -> list[Todo]:
+    if not actor.can(Permission.MESSAGE_READ):
+        return []
+    todos = []
+    failed, waiting = outbox.count_failed(session), outbox.count_waiting_since(session, now - _MAIL_PATIENCE)
+    if failed:
+        text = _("The mail server refused them for good. Tell the recipient by telephone, then try again.")
+        todos.append(
+            Todo(_("Messages not sent"), text, url_for("outbox.index", state="failed"), _("See"), failed, "urgent")
+        )
+    if waiting:
+        text = _("The mail server does not take them for the moment; they are tried again by themselves.")
+        todos.append(Todo(_("Messages waiting"), text, url_for("outbox.index"), _("See"), waiting, "soon"))
+    return todos
+
+
+def _warnings(
+    session: Session, actor: Actor, *, now: datetime, today: date
+) -> tuple[list[EndWarning], list[DerogationStanding]]:
+    if not actor.can(Permission.WARNING_READ):
+        return [], []
+    standings = list(derogations.list_standings(session, day=today, known_at=now))
+    by_id = {standing.id: standing for standing in standings}
+    shown = [
+        _shown(by_id[warning.derogation_id], warning.raised_at, today)
+        for warning in service.list_true_warnings(session, standings)
+    ]
+    return shown, standings
+
+
+def _shown(standing: DerogationStanding, raised_at: datetime, today: date) -> EndWarning:
+    end = standing.standing.valid_until or today
+    left = rules.days_left(end, today)
+    if left < 0:
+        words = _("ended: no unit may be received, delivered or used")
+    elif left == 0:
+        words = _("last day today")
+    else:
+        words = ngettext("%(num)d day left", "%(num)d days left", left)
+    return EndWarning(
+        title=standing.designation,
+        manufacturer=standing.manufacturer_name,
+        valid_until=end,
+        words=words,
+        href=url_for("derogations.show", derogation_id=standing.id),
+        raised_at=raised_at,
+        is_over=left < 0,
+    )
+
+
+def _counts(standings: list[DerogationStanding]) -> dict[str, int]:
+    in_force = sum(1 for standing in standings if standing.standing.status is DerogationStatus.IN_FORCE)
+    ended = sum(1 for standing in standings if standing.standing.status is DerogationStatus.ENDED)
+    return {"in_force": in_force, "ended": ended, "other": len(standings) - in_force - ended}

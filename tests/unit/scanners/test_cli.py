@@ -1,0 +1,119 @@
+"""The command line: one line in, one JSON object out, whatever the line holds."""
+
+import io
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from scanners import cli
+
+TODAY = date(2026, 11, 22)
+KEYS = [
+    *("raw", "status", "standard", "symbology", "udi_di", "lot", "serial", "expiration_date", "manufacture_date"),
+    *("quantity", "software_version", "elements", "readings", "error"),
+]
+ROOT = Path(__file__).parents[3]
+
+
+def parse(*lines: bytes, separators_known: bool = False) -> list[dict[str, object]]:
+    output = io.StringIO()
+    code = cli.parse_lines(io.BytesIO(b"\n".join(lines)), output, TODAY, separators_known=separators_known)
+    assert code == 0
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def test_every_line_gives_one_object_with_the_fixed_keys() -> None:
+    found = parse(b"010370000000001310LOT42", b"", b"\xff\xfe", b'"unfinished', b"+H999TRK10X\r", b"IS01" + b"0" * 22)
+
+    assert [list(value) for value in found] == [KEYS] * 6
+    assert [value["status"] for value in found] == ["ok", "unknown", "unknown", "invalid", "ok", "patient"]
+
+
+def test_line_that_starts_with_a_quotation_mark_is_a_json_string() -> None:
+    (found,) = parse(rb'"]d2010370000000001310LOT42\u001d21SN7"')
+
+    assert found["raw"] == "]d2010370000000001310LOT42\x1d21SN7"
+    assert (found["symbology"], found["lot"], found["serial"]) == ("d2", "LOT42", "SN7")
+    assert found["elements"] == [["01", "03700000000013"], ["10", "LOT42"], ["21", "SN7"]]
+
+
+def test_refusal_names_code_position_and_what_was_expected() -> None:
+    (found,) = parse(b"010370000000001210LOT42")
+
+    assert (found["status"], found["standard"]) == ("invalid", "gs1")
+    assert found["error"] == {
+        "code": "check-digit",
+        "position": 15,
+        "detail": "(01) 03700000000012 should end in 3, not 2",
+    }
+
+
+def test_lost_separator_is_ambiguous_unless_the_scanner_is_known_to_pass_it_on() -> None:
+    (unknown,) = parse(b"010370000000001310LOT21SN42")
+    (known,) = parse(b"010370000000001310LOT21SN42", separators_known=True)
+
+    assert (unknown["status"], unknown["lot"], unknown["udi_di"]) == ("ambiguous", None, "03700000000013")
+    assert isinstance(unknown["readings"], list)
+    assert [reading["lot"] for reading in unknown["readings"]] == ["LOT", "LOT21SN42"]
+    assert (known["status"], known["lot"]) == ("ok", "LOT21SN42")
+
+
+def test_nothing_of_a_patient_label_is_written() -> None:
+    text = b"IS01" + b"0" * 22 + b"S1280129999999969S21.2.250.1.213.1.4.10S3MARIE<GS>S4EXEMPLE<GS>S5FS612-12-1980"
+
+    (found,) = parse(text)
+
+    assert (found["status"], found["standard"], found["raw"]) == ("patient", "ins", "")
+    assert "EXEMPLE" not in json.dumps(found)
+
+
+def test_unit_label_is_its_only_element() -> None:
+    (found,) = parse(b"T590000000178")
+
+    assert (found["standard"], found["elements"]) == ("unit", [["unit", "T590000000178"]])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["parse", "FOO"], ["parse", "--reference-date", "tomorrow"], ["read"], ["guess"]],
+)
+def test_wrong_usage_ends_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_program_streams_and_ends_with_zero() -> None:
+    command = [sys.executable, "-m", "scanners", "parse", "--reference-date", "2076-01-01"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin
+        assert program.stdout
+        program.stdin.write(b"010370000000001317281231\n")
+        program.stdin.flush()
+        first = json.loads(program.stdout.readline())
+        program.stdin.write(b"nonsense\n")
+        program.stdin.close()
+        second = json.loads(program.stdout.readline())
+
+    assert program.returncode == 0
+    assert first["expiration_date"] == "2128-12-31"
+    assert second["status"] == "unknown"
+
+
+def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    output = io.StringIO()
+
+    code = cli.read_files([str(tmp_path / "missing"), str(broken)], output, TODAY)
+
+    found = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert code == 0
+    assert [list(value) for value in found] == [["file", "symbols", "error"]] * 2
+    assert [value["error"]["code"] for value in found] == ["file-unreadable", "not-an-image"]

@@ -146,7 +146,7 @@ def _enveloped(arrival: Arrival) -> Scan:
     match = _FORMAT.match(arrival.payload)
     if match is None:
         fault = Fault("envelope", arrival.offset, "an envelope of format 05 or 06 was expected: [)> RS 05 or 06 GS")
-        return Scan(arrival.raw, Status.INVALID, symbology=arrival.symbology, fault=fault)
+        return Scan(arrival.raw, Status.INVALID, Standard.IFA, arrival.symbology, fault=fault)
     body, _ = ifa.content(arrival.payload.replace(match[0], ifa.HEAD, 1))
     inside = replace(arrival, payload=body, offset=arrival.offset + match.end())
     if match[1] == "05":
@@ -220,13 +220,9 @@ def _plain_digits(arrival: Arrival) -> Scan:
         return _labelled(arrival, as_gtin)
     if as_gtin.fault:
         return _labelled(arrival, as_date)
-    return Scan(
-        arrival.raw,
-        Status.AMBIGUOUS,
-        symbology=arrival.symbology,
-        readings=(as_gtin.udi, as_date.udi),
-        warnings=("two-standards",),
-    )
+    fault = Fault("two-standards", None, "the digits are a GTIN-8 and an identifier with a date")
+    readings = (as_gtin.udi, as_date.udi)
+    return Scan(arrival.raw, Status.AMBIGUOUS, symbology=arrival.symbology, readings=readings, fault=fault)
 
 
 def _element_string(arrival: Arrival) -> Scan:
@@ -280,6 +276,8 @@ def _unseparated(arrival: Arrival) -> Scan:
     best = found.labels[0]
     if len(found.labels) == 1 and found.complete:
         return _labelled(arrival, best)
+    count = str(len(found.labels)) if found.complete else f"more than {len(found.labels)}"
+    lost = Fault("group-separator-lost", None, f"without its separators the text has {count} legal readings")
     fault = best.fault and _moved(best.fault, arrival.offset)
     return Scan(
         raw=arrival.raw,
@@ -288,8 +286,7 @@ def _unseparated(arrival: Arrival) -> Scan:
         symbology=arrival.symbology,
         udi=_agreed([label.udi for label in found.labels]),
         readings=tuple([label.udi for label in found.labels]),
-        fault=fault,
-        warnings=("group-separator-lost",) if found.complete else ("group-separator-lost", "readings-cut-short"),
+        fault=fault or lost,
     )
 
 
@@ -322,5 +319,5 @@ def _maybe_reference(arrival: Arrival, scan_read: Scan) -> Scan:
         status=Status.AMBIGUOUS,
         symbology=arrival.symbology,
         readings=(*udis, Udi(reference=arrival.payload)),
-        warnings=("two-standards",),
+        fault=Fault("two-standards", None, "this may be an element of GS1, or a reference of a catalogue"),
     )

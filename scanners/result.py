@@ -117,5 +117,6 @@ class Scan:
     """Our own unit label: the number it carries, check digit proven."""
     patient: PatientIdentity | None = field(default=None, repr=False)
     fault: Fault | None = None
+    """For ``invalid``: why it was refused. For ``ambiguous``: why nothing was chosen."""
     warnings: tuple[str, ...] = ()
     """Stable codes of what is odd but legal (``"expiry-far"``, ``"count-with-gtin"``)."""

@@ -1,7 +1,7 @@
 """Reads of messages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -179,8 +179,8 @@ def count_waiting_since(session: Session, instant: datetime) -> int:
     return session.scalar(statement) or 0
 
 
-def get_letter(session: Session, message: Message, *, sender: str) -> Letter:
-    """Return everything the e-mail of a message is made of, attachments included.
+def get_cover(session: Session, message: Message, *, sender: str) -> Letter:
+    """Return what the e-mail of a message says, without its files.
 
     Args:
         session: a transaction of the establishment.
@@ -188,10 +188,6 @@ def get_letter(session: Session, message: Message, *, sender: str) -> Letter:
         sender: address of the sender.
     """
     establishment = organisation.get_establishment(session, message.establishment_id)
-    attachments = tuple(
-        Attachment(document.filename, document.media_type, documents.read_content(session, document.id))
-        for document in list_attachments(session, message.id)
-    )
     return Letter(
         message_id=message.message_id,
         written_at=message.created_at,
@@ -201,5 +197,19 @@ def get_letter(session: Session, message: Message, *, sender: str) -> Letter:
         recipient=message.recipient,
         subject=message.subject,
         body=message.body,
-        attachments=attachments,
     )
+
+
+def get_letter(session: Session, message: Message, *, sender: str) -> Letter:
+    """Return everything the e-mail of a message is made of, its files included; only to send it.
+
+    Args:
+        session: a transaction of the establishment.
+        message: of this establishment.
+        sender: address of the sender.
+    """
+    attachments = tuple(
+        Attachment(document.filename, document.media_type, documents.read_content(session, document.id))
+        for document in list_attachments(session, message.id)
+    )
+    return replace(get_cover(session, message, sender=sender), attachments=attachments)

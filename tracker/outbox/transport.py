@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from tracker.organisation.models import Establishment
-from tracker.outbox.rules import Letter
+from tracker.outbox.rules import Attachment, Letter
 
 _POLICY = policy.SMTP.clone(cte_type="7bit")  # any server takes it, with or without 8BITMIME (RFC 6152)
 _OK = frozenset({250, 251})  # RFC 5321 section 4.2.2: completed; user not local, will forward
@@ -46,6 +46,38 @@ class Receipt:
 
     answer: str
     details: Mapping[str, str]
+
+
+class MailSettings(Protocol):
+    """What an installation decided about its mail."""
+
+    @property
+    def var_directory(self) -> Path:
+        """Folder of everything the program writes."""
+
+    @property
+    def mail_transport(self) -> Literal["local", "smtp"]:
+        """Whether messages stay or leave."""
+
+    @property
+    def smtp_host(self) -> str:
+        """Mail server."""
+
+    @property
+    def smtp_port(self) -> int:
+        """Its port."""
+
+    @property
+    def smtp_security(self) -> Literal["none", "starttls", "tls"]:
+        """Encryption towards it."""
+
+    @property
+    def smtp_user(self) -> str:
+        """Log-in; empty where it asks for none."""
+
+    @property
+    def smtp_password(self) -> str:
+        """Its password."""
 
 
 class Transport(Protocol):
@@ -140,8 +172,31 @@ class MaildirTransport:
 
 
 def parse(content: bytes) -> EmailMessage:
-    """Return a kept e-mail for showing it."""
+    """Return a kept e-mail."""
     return message_from_bytes(content, policy=policy.default)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMail:
+    """An e-mail as a page shows it."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    attachments: tuple[Attachment, ...]
+
+
+def show(email: EmailMessage) -> ShownMail:
+    """Return what an e-mail says: its headers in order, its text, its files."""
+    body = email.get_body(("plain",))
+    files = tuple(
+        Attachment(part.get_filename() or "", part.get_content_type(), bytes(part.get_payload(decode=True)))
+        for part in email.iter_attachments()
+    )
+    return ShownMail(
+        headers=tuple((name, str(value)) for name, value in email.items()),
+        body=body.get_content() if body is not None else "",
+        attachments=files,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +276,25 @@ class SmtpTransport:
         code, text = server.data(content)
         _check((code, text))
         return _readable(code, text)
+
+
+def mailbox_of(var_directory: Path) -> MaildirTransport:
+    """Return the mailbox of this machine."""
+    return MaildirTransport(var_directory / "mail")
+
+
+def transports(settings: MailSettings) -> Transports:
+    """Return the ways out of one installation."""
+    outside = None
+    if settings.mail_transport == "smtp":
+        outside = SmtpTransport(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_security,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+        )
+    return Transports(mailbox_of(settings.var_directory), outside=outside)
 
 
 def _check(reply: tuple[int, bytes]) -> None:

@@ -70,12 +70,13 @@ class Device(Tenant, Base):
         Index(
             "uq_device_serial",
             "establishment_id",
-            "definition_id",
             "serial_number",
+            "definition_id",
             unique=True,
             postgresql_where=text("serial_number is not null"),
         ),
         Index("ix_device_lot", "establishment_id", "lot_number", "definition_id"),
+        Index("ix_device_definition", "establishment_id", "definition_id", "sequence"),
         Index("ix_device_list", "establishment_id", "sequence"),
         Index("ix_device_state", "establishment_id", "state", "sequence"),
     )

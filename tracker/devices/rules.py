@@ -7,8 +7,11 @@ reference 3.4).
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
 
-from tracker.errors import N_, Conflict, RuleRefused
+from scanners.udi import unit as unit_label
+from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 
 
 class DeviceKind(enum.StrEnum):
@@ -75,10 +78,55 @@ class HoldCause(enum.StrEnum):
     PHARMACIST = "pharmacist"
 
 
+KIND_LABELS: Mapping[DeviceKind, str] = {
+    DeviceKind.IMPLANT: N_("Implantable device"),
+    DeviceKind.CONSUMABLE: N_("Consumable"),
+    DeviceKind.SOFTWARE: N_("Software"),
+    DeviceKind.IVD: N_("In vitro diagnostic device"),
+    DeviceKind.EQUIPMENT: N_("Equipment"),
+}
+EVENT_LABELS: Mapping[Event, str] = {
+    Event.VALID_RECEIPT: N_("Valid receipt"),
+    Event.INVALID_RECEIPT: N_("Receipt with reserve: quarantine"),
+    Event.STOCK_IN: N_("Stock in"),
+    Event.STOCK_OUT: N_("Stock out"),
+    Event.DELIVERY: N_("Delivery to the ward"),
+    Event.IMPLANTATION: N_("Implantation"),
+    Event.FAILED_IMPLANTATION: N_("Failed implantation"),
+    Event.NON_CONFORMING: N_("Non-conforming"),
+    Event.EXPIRED: N_("Past shelf life"),
+    Event.RESTOCK: N_("Restock"),
+}
+ENTRY_LABELS: Mapping[EntryMethod, str] = {
+    EntryMethod.SCANNED: N_("Scanned"),
+    EntryMethod.PHOTO: N_("Read in a photo"),
+    EntryMethod.MANUAL: N_("Entered by hand"),
+}
+CAUSE_LABELS: Mapping[HoldCause, str] = {
+    HoldCause.VERDICT: N_("Verdict at goods-in"),
+    HoldCause.INCIDENT: N_("Incident"),
+    HoldCause.RECALL: N_("Recall"),
+    HoldCause.DEROGATION: N_("Derogation"),
+    HoldCause.PHARMACIST: N_("Pharmacist's decision"),
+}
+STATE_LABELS: Mapping[UnitState, str] = {
+    UnitState.QUARANTINED: N_("In quarantine"),
+    UnitState.RELEASED: N_("Released"),
+    UnitState.DELIVERED: N_("Delivered"),
+    UnitState.USED: N_("Used"),
+    UnitState.FAILED: N_("Opened, not implanted"),
+    UnitState.RETURNED: N_("Returned"),
+    UnitState.NON_CONFORMING: N_("Non-conforming"),
+    UnitState.EXPIRED: N_("Past shelf life"),
+    UnitState.DESTROYED: N_("Destroyed"),
+}
+"""Words of the codes, translated where they are shown."""
+
 USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 """The closed list of states in which a unit without any open hold may be used (design, decision 6)."""
 
-_ON_HAND = frozenset({UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVERED})
+ON_HAND = frozenset({UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVERED})
+"""States of a unit that is in the hospital and can still be stopped: those a hold on the lot reaches."""
 
 TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.VALID_RECEIPT: (frozenset({None}), UnitState.RELEASED),
@@ -88,9 +136,9 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.RESTOCK: (frozenset({UnitState.DELIVERED}), UnitState.RELEASED),
     Event.IMPLANTATION: (USABLE, UnitState.USED),
     Event.FAILED_IMPLANTATION: (USABLE, UnitState.FAILED),
-    Event.NON_CONFORMING: (_ON_HAND, UnitState.NON_CONFORMING),
-    Event.EXPIRED: (_ON_HAND, UnitState.EXPIRED),
-    Event.STOCK_OUT: (_ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
+    Event.NON_CONFORMING: (ON_HAND, UnitState.NON_CONFORMING),
+    Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
+    Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
 }
 """For each event: the states it may come from, and the state it leads to."""
 
@@ -129,6 +177,108 @@ def is_usable(state: UnitState, open_hold_count: int) -> bool:
     return state in USABLE and open_hold_count == 0
 
 
+class UnitPastShelfLife(RuleRefused):
+    """The last day of use is over."""
+
+    code = "unit-past-shelf-life"
+
+
+class HoldNotPossible(Conflict):
+    """The unit is no longer in the hospital."""
+
+    code = "hold-impossible"
+
+
+class RequestIdReused(Conflict):
+    """The number of this request already belongs to another action: one number, one action."""
+
+    code = "request-id-reused"
+
+
+class ReasonMissing(InvalidInput):
+    """A decision about a unit needs a written reason."""
+
+    code = "reason-missing"
+
+
+def is_past(expiration_date: date | None, today: date) -> bool:
+    """Test whether the last day of use is over; it counts itself (Paris calendar)."""
+    return expiration_date is not None and expiration_date < today
+
+
+def check_no_hold(open_hold_count: int) -> None:
+    """Check that nothing blocks a unit.
+
+    Raises:
+        UnitOnHold: it has an open hold.
+    """
+    if open_hold_count:
+        raise UnitOnHold(
+            N_("This unit is on hold (%(count)s): it can neither be delivered nor used."),
+            next_step=N_("Open the unit's page: a pharmacist may release it with a reason."),
+            count=open_hold_count,
+        )
+
+
+def check_deliverable(
+    state: UnitState, *, open_hold_count: int, expiration_date: date | None, today: date
+) -> UnitState:
+    """Check that a unit may go to a ward, and return its state afterwards.
+
+    Raises:
+        UnitPastShelfLife: its last day of use is over.
+    """
+    check_no_hold(open_hold_count)
+    if is_past(expiration_date, today):
+        raise UnitPastShelfLife(
+            N_("The shelf life of this unit ended on %(expired_on)s: it cannot be delivered."),
+            next_step=N_("Set it aside and open a hold."),
+            expired_on=str(expiration_date),
+        )
+    return state_after(Event.DELIVERY, state)
+
+
+def check_holdable(state: UnitState) -> None:
+    """Check that a unit is still in the hospital: only there can it be stopped.
+
+    Raises:
+        HoldNotPossible: it was used, returned or destroyed.
+    """
+    if state not in ON_HAND:
+        raise HoldNotPossible(
+            N_("This unit is '%(state)s': there is nothing left to block."),
+            next_step=N_("For a used unit, declare an incident instead."),
+            state=state.value,
+        )
+
+
+def check_same_request(*, is_same: bool) -> None:
+    """Check that a request that arrives again asks for what it asked the first time.
+
+    Raises:
+        RequestIdReused: its number belongs to another action.
+    """
+    if not is_same:
+        raise RequestIdReused(
+            N_("This request number was already used for something else. Nothing was written."),
+            next_step=N_("Reload the page and do it again."),
+        )
+
+
+def check_reason(reason: str) -> str:
+    """Return a written reason without outer spaces.
+
+    Raises:
+        ReasonMissing: nothing was written.
+    """
+    if not reason.strip():
+        raise ReasonMissing(
+            N_("Write the reason: it is kept with the decision."),
+            fields={"reason": N_("Write the reason.")},
+        )
+    return reason.strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One reason given by a rule: a stable code and the data of its sentence. Stored as it is, worded when shown."""
@@ -139,3 +289,78 @@ class Finding:
     def as_json(self) -> dict[str, object]:
         """Return the finding as it is stored and sent."""
         return {"code": self.code, "data": dict(self.data)}
+
+
+@dataclass(frozen=True, slots=True)
+class NewManufacturer:
+    """What is known of a new manufacturer."""
+
+    name: str
+    address: str = ""
+    website: str = ""
+    vigilance_email: str = ""
+    srn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDefinition:
+    """What is known of a new definition."""
+
+    manufacturer_id: UUID
+    reference: str
+    designation: str
+    kind: DeviceKind
+    brand: str = ""
+    size: str = ""
+    expected_lifetime: str = ""
+    follow_up: str = ""
+    udi_dis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewUnit:
+    """What is known of a new unit."""
+
+    definition_id: UUID
+    entry_method: EntryMethod
+    lot_number: str | None = None
+    serial_number: str | None = None
+    expiration_date: date | None = None
+    manufacture_date: date | None = None
+    software_version: str | None = None
+    udi_di: str | None = None
+    raw_scan: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewHold:
+    """Why a unit is blocked."""
+
+    cause: HoldCause
+    reason: str
+    source_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedUnit:
+    """A unit that was just made."""
+
+    id: UUID
+    sequence: int
+    state: UnitState
+
+    @property
+    def number(self) -> str:
+        """Return the number on our label."""
+        return unit_label.format(self.sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMovement:
+    """One event to record. ``id`` is the client's where the movement is an action of its own."""
+
+    id: UUID
+    event: Event
+    reason: str = ""
+    ward_id: UUID | None = None
+    requested_by: str = ""

@@ -1,0 +1,162 @@
+"""Reads of units: lists, search, candidates for a code."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.hospital import ALICE, HOSPITAL_B, NOW, enter
+from tests.stock import GTIN, SHELF_LIFE_END, a_hold, make_definition, make_manufacturer, make_unit
+from tracker.devices import queries, service
+from tracker.devices.queries import Candidate, DefinitionNotFound, UnitFilters
+from tracker.devices.rules import HoldCause, IdentifierKind, UnitState
+
+EVERYTHING = UnitFilters()
+
+
+def candidates(
+    session: Session, *, udi_di: str | None = GTIN, reference: str | None = None, serial: str | None = None
+) -> list[Candidate]:
+    return list(
+        queries.find_candidates(
+            session,
+            udi_di=udi_di,
+            reference=reference,
+            lot_number="A1",
+            serial_number=serial,
+            expiration_date=SHELF_LIFE_END,
+        )
+    )
+
+
+def test_the_list_shows_the_newest_first_and_goes_on_where_it_stopped(session: Session) -> None:
+    definition_id = make_definition(session)
+    numbers = [make_unit(session, definition_id).number for _unit in range(5)]
+
+    first = queries.list_units(session, before=None, limit=3, filters=EVERYTHING)
+    rest = queries.list_units(session, before=first[-1].sequence, limit=3, filters=EVERYTHING)
+
+    assert [line.number for line in [*first, *rest]] == numbers[::-1]
+
+
+def test_the_search_finds_by_unit_number_lot_serial_reference_and_udi_di(session: Session) -> None:
+    wanted = make_unit(
+        session, make_definition(session, reference="R1", udi_di="01234567890128"), lot_number="L7", serial_number="S9"
+    )
+    make_unit(session, make_definition(session, reference="R2", udi_di=None))
+
+    for text in (wanted.number, wanted.number.lower(), "L7", "S9", "R1", "01234567890128"):
+        found = queries.list_units(session, before=None, limit=10, filters=UnitFilters(text=text))
+        assert [line.id for line in found] == [wanted.id], text
+
+
+def test_the_search_keeps_to_one_state_and_goes_on_where_it_stopped(session: Session) -> None:
+    definition_id = make_definition(session)
+    held = [make_unit(session, definition_id, hold=a_hold()) for _unit in range(3)]
+    make_unit(session, definition_id)
+    filters = UnitFilters(text="A1", state=UnitState.QUARANTINED)
+
+    first = queries.list_units(session, before=None, limit=2, filters=filters)
+    rest = queries.list_units(session, before=first[-1].sequence, limit=2, filters=filters)
+
+    assert [line.id for line in [*first, *rest]] == [unit.id for unit in held[::-1]]
+    assert {line.open_hold_count for line in first} == {1}
+
+
+@pytest.mark.parametrize("text", ["' or 1=1 --", "%", "\\", "T590000000179", "é" * 500])
+def test_an_odd_search_finds_nothing_and_breaks_nothing(session: Session, text: str) -> None:
+    make_unit(session, make_definition(session))
+
+    if text.startswith("T59"):
+        with pytest.raises(queries.UnitNotFound):
+            queries.list_units(session, before=None, limit=10, filters=UnitFilters(text=text))
+    else:
+        assert queries.list_units(session, before=None, limit=10, filters=UnitFilters(text=text)) == []
+
+
+def test_units_of_another_hospital_are_not_listed(session: Session) -> None:
+    make_unit(session, make_definition(session))
+    enter(session, HOSPITAL_B)
+
+    assert queries.list_units(session, before=None, limit=10, filters=EVERYTHING) == []
+    assert queries.list_units_of_lot(session, lot_number="A1") == []
+    assert candidates(session) == []
+
+
+def test_a_candidate_knows_nothing_where_nothing_is_known(session: Session) -> None:
+    definition_id = make_definition(session)
+
+    (found,) = candidates(session, serial="S1")
+
+    assert found.definition.id == definition_id
+    assert found.found_by is IdentifierKind.UDI_DI
+    assert (found.serial_sequence, found.other_expiration_date, found.lot_hold_cause) == (None, None, None)
+
+
+def test_a_candidate_knows_the_serial_number_the_other_date_and_the_hold_on_the_lot(session: Session) -> None:
+    definition_id = make_definition(session)
+    unit = make_unit(session, definition_id, serial_number="S1", expiration_date=date(2027, 1, 1))
+    service.hold_lot(
+        session,
+        definition_id=definition_id,
+        lot_number="A1",
+        serial_device_id=None,
+        hold=a_hold("notice 7", HoldCause.RECALL),
+        actor=ALICE,
+        now=NOW,
+    )
+
+    (found,) = candidates(session, serial="S1")
+
+    assert found.serial_sequence == unit.sequence
+    assert found.other_expiration_date == date(2027, 1, 1)
+    assert (found.lot_hold_cause, found.lot_hold_reason) == (HoldCause.RECALL, "notice 7")
+
+
+def test_the_udi_di_goes_before_the_reference(session: Session) -> None:
+    by_udi = make_definition(session, reference="R1")
+    make_definition(session, reference="R2", udi_di=None)
+
+    found = candidates(session, reference="R2")
+
+    assert [candidate.definition.id for candidate in found] == [by_udi]
+
+
+def test_one_reference_of_two_manufacturers_gives_two_candidates(session: Session) -> None:
+    for name in ("Amplitude", "Serf"):
+        make_definition(session, reference="R1", udi_di=None, manufacturer_id=make_manufacturer(session, name))
+
+    found = candidates(session, udi_di=None, reference="R1")
+
+    assert {candidate.definition.manufacturer_name for candidate in found} == {"Amplitude", "Serf"}
+
+
+def test_the_catalogue_is_paged_by_reference(session: Session) -> None:
+    for reference in ("R3", "R1", "R2"):
+        make_definition(session, reference=reference, udi_di=None)
+
+    first = queries.list_definitions(session, after=None, limit=2)
+    rest = queries.list_definitions(session, after=queries.get_definition(session, first[-1].id), limit=2)
+
+    assert [found.reference for found in [*first, *rest]] == ["R1", "R2", "R3"]
+
+
+def test_the_catalogue_is_searched_by_beginning_of_reference_and_by_udi_di(session: Session) -> None:
+    definition_id = make_definition(session, reference="1-020163C", udi_di=GTIN)
+    make_definition(session, reference="2-1", udi_di=None)
+
+    for text in ("1-02", GTIN):
+        assert [found.id for found in queries.list_definitions(session, after=None, limit=9, text=text)] == [
+            definition_id
+        ]
+    assert queries.list_definitions(session, after=None, limit=9, text="%") == []
+    assert queries.list_identifiers(session, [definition_id]) == {definition_id: [GTIN]}
+
+
+def test_a_definition_of_another_hospital_does_not_exist_here(session: Session) -> None:
+    definition_id = make_definition(session)
+    session.expunge_all()
+    enter(session, HOSPITAL_B)
+
+    with pytest.raises(DefinitionNotFound):
+        queries.get_definition(session, definition_id)

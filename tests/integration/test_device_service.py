@@ -1,0 +1,438 @@
+"""Actions on definitions, units and holds, on PostgreSQL."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import Thread
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import DatabaseError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
+from tests.stock import a_hold, make_definition, make_manufacturer, make_unit
+from tracker import db
+from tracker.actor import Actor
+from tracker.audit.models import AuditEntry
+from tracker.devices import queries, service
+from tracker.devices.models import DefinitionIdentifier, Device, DeviceDefinition, Hold, LotHold, Movement
+from tracker.devices.queries import HoldNotFound, ManufacturerNotFound, UnitNotFound
+from tracker.devices.rules import (
+    DeviceKind,
+    Event,
+    EventNotPossible,
+    HoldNotPossible,
+    IdentifierKind,
+    NewDefinition,
+    NewManufacturer,
+    ReasonMissing,
+    RequestIdReused,
+    UnitOnHold,
+    UnitPastShelfLife,
+    UnitState,
+)
+from tracker.devices.service import DefinitionExists, HoldClosed, ManufacturerExists
+from tracker.errors import NotPermitted
+from tracker.organisation.queries import WardNotFound
+
+
+def actions(session: Session) -> list[str]:
+    return list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.sequence)))
+
+
+def count(session: Session, table: type[db.Base]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def deliver(session: Session, number: str, *, actor: Actor = ALICE, movement_id: UUID | None = None) -> UnitState:
+    return service.deliver_unit(
+        session,
+        number,
+        ward_id=THEATRE,
+        requested_by="Dr Test",
+        movement_id=movement_id or db.new_id(),
+        actor=actor,
+        now=NOW,
+        today=TODAY,
+    )
+
+
+def test_a_definition_is_found_by_its_reference_and_its_udi_di(session: Session) -> None:
+    definition_id = make_definition(session, reference="R1", udi_di="03700000000013")
+
+    by_reference = queries.find_definitions(session, udi_di=None, reference="R1")
+    by_udi = queries.find_definitions(session, udi_di="03700000000013", reference=None)
+
+    assert [found.id for found in by_reference] == [definition_id]
+    assert by_udi == by_reference
+    assert actions(session)[-1] == "definition:created"
+
+
+def test_the_same_definition_request_again_changes_nothing(session: Session) -> None:
+    maker, definition_id = make_manufacturer(session), db.new_id()
+    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013",))
+
+    for _again in range(2):
+        service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
+
+    assert count(session, DeviceDefinition) == 1
+    assert count(session, DefinitionIdentifier) == 2
+    assert actions(session).count("definition:created") == 1
+
+
+def test_a_request_id_is_not_reused_for_another_definition(session: Session) -> None:
+    maker, definition_id = make_manufacturer(session), db.new_id()
+    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT)
+    service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
+
+    with pytest.raises(RequestIdReused):
+        service.create_definition(session, definition_id, new=replace(new, reference="R2"), actor=ALICE, now=NOW)
+
+
+def test_a_reference_stands_once_per_manufacturer(session: Session) -> None:
+    maker = make_manufacturer(session)
+    make_definition(session, reference="R1", manufacturer_id=maker)
+
+    with pytest.raises(DefinitionExists):
+        make_definition(session, reference="R1", manufacturer_id=maker)
+
+    assert make_definition(session, reference="R1", udi_di=None)
+
+
+def test_a_definition_needs_a_manufacturer_of_this_hospital(session: Session) -> None:
+    enter(session, HOSPITAL_B)
+    foreign = make_manufacturer(session, actor=GUY)
+    enter(session, HOSPITAL_A)
+
+    with pytest.raises(ManufacturerNotFound):
+        make_definition(session, manufacturer_id=foreign)
+
+    assert count(session, DeviceDefinition) == 0
+
+
+def test_a_manufacturer_stands_once_by_name(session: Session) -> None:
+    manufacturer_id = db.new_id()
+    new = NewManufacturer(name="Amplitude")
+    service.create_manufacturer(session, manufacturer_id, new=new, actor=ALICE, now=NOW)
+
+    again = service.create_manufacturer(session, manufacturer_id, new=new, actor=ALICE, now=NOW)
+
+    assert again.id == manufacturer_id
+    with pytest.raises(ManufacturerExists):
+        service.create_manufacturer(session, db.new_id(), new=new, actor=ALICE, now=NOW)
+    with pytest.raises(RequestIdReused):
+        service.create_manufacturer(session, manufacturer_id, new=NewManufacturer("Other"), actor=ALICE, now=NOW)
+
+
+def test_only_a_pharmacist_writes_the_catalogue(session: Session) -> None:
+    with pytest.raises(NotPermitted):
+        service.create_manufacturer(session, db.new_id(), new=NewManufacturer("X"), actor=CHARLIE, now=NOW)
+    maker = make_manufacturer(session)
+    with pytest.raises(NotPermitted):
+        make_definition(session, manufacturer_id=maker, actor=CHARLIE)
+
+
+def test_a_unit_begins_with_one_movement_and_one_entry_in_the_trail(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    assert unit.state is UnitState.RELEASED
+    assert unit.is_usable
+    assert unit.number.startswith("T59")
+    assert [event.event for event in queries.life_of(session, unit.id)] == [Event.VALID_RECEIPT]
+    assert actions(session).count("unit:created") == 1
+
+
+def test_a_quarantined_unit_begins_with_its_hold(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold("two dates"))
+
+    assert unit.state is UnitState.QUARANTINED
+    assert [hold.reason for hold in unit.holds] == ["two dates"]
+    assert not unit.is_usable
+
+
+def test_a_unit_is_delivered_to_a_ward(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    assert deliver(session, unit.number) is UnitState.DELIVERED
+
+    last = queries.life_of(session, unit.id)[-1]
+    assert (last.event, last.ward_name) == (Event.DELIVERY, "Bloc opératoire")
+    assert actions(session)[-1] == "unit:delivered"
+
+
+def test_the_same_delivery_again_changes_nothing(session: Session) -> None:
+    unit, movement_id = make_unit(session, make_definition(session)), db.new_id()
+    deliver(session, unit.number, movement_id=movement_id)
+
+    assert deliver(session, unit.number, movement_id=movement_id) is UnitState.DELIVERED
+
+    assert len(queries.life_of(session, unit.id)) == 2
+    other = make_unit(session, unit.definition.id)
+    with pytest.raises(RequestIdReused):
+        deliver(session, other.number, movement_id=movement_id)
+
+
+def test_a_unit_on_hold_is_not_delivered(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+    service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=BOB, now=NOW)
+
+    with pytest.raises(UnitOnHold):
+        deliver(session, unit.number)
+
+    assert len(queries.life_of(session, unit.id)) == 1
+
+
+def test_a_unit_is_delivered_on_its_last_day_and_not_after(session: Session) -> None:
+    definition_id = make_definition(session)
+    fresh = make_unit(session, definition_id, expiration_date=TODAY)
+    past = make_unit(session, definition_id, expiration_date=TODAY - timedelta(1))
+
+    assert deliver(session, fresh.number) is UnitState.DELIVERED
+    with pytest.raises(UnitPastShelfLife):
+        deliver(session, past.number)
+
+
+def test_a_delivery_needs_a_ward_of_this_hospital(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    with pytest.raises(WardNotFound):
+        service.deliver_unit(
+            session,
+            unit.number,
+            ward_id=db.new_id(),
+            requested_by="",
+            movement_id=db.new_id(),
+            actor=ALICE,
+            now=NOW,
+            today=TODAY,
+        )
+
+
+def test_only_a_pharmacist_delivers(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    with pytest.raises(NotPermitted):
+        deliver(session, unit.number, actor=CHARLIE)
+
+
+def test_a_unit_of_another_hospital_does_not_exist_here(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+    enter(session, HOSPITAL_B)
+
+    with pytest.raises(UnitNotFound):
+        queries.get_unit(session, unit.number)
+    with pytest.raises(UnitNotFound):
+        service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=GUY, now=NOW)
+
+
+@pytest.mark.parametrize("number", ["", "T59", "T590000000179", "X590000000178", "T590000000178 or 1=1", "\x00"])
+def test_what_is_no_unit_number_finds_no_unit(session: Session, number: str) -> None:
+    with pytest.raises(UnitNotFound):
+        queries.get_unit(session, number)
+
+
+def test_the_last_hold_released_puts_a_quarantined_unit_into_stock(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold("two dates"))
+    second = service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold("recall"), actor=BOB, now=NOW)
+
+    first_answer = service.release_hold(session, unit.holds[0].id, reason="label read again", actor=ALICE, now=NOW)
+    last_answer = service.release_hold(session, second.id, reason="notice withdrawn", actor=ALICE, now=NOW)
+
+    assert (first_answer, last_answer) == (UnitState.QUARANTINED, UnitState.RELEASED)
+    assert queries.get_unit_by_id(session, unit.id).is_usable
+    assert queries.life_of(session, unit.id)[-1].event is Event.STOCK_IN
+    assert actions(session).count("hold:released") == 2
+
+
+def test_a_hold_is_released_once_and_only_with_a_reason(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold())
+    hold_id = unit.holds[0].id
+
+    with pytest.raises(ReasonMissing):
+        service.release_hold(session, hold_id, reason="  ", actor=ALICE, now=NOW)
+    service.release_hold(session, hold_id, reason="seen", actor=ALICE, now=NOW)
+    with pytest.raises(HoldClosed):
+        service.release_hold(session, hold_id, reason="seen again", actor=ALICE, now=NOW)
+
+
+def test_only_a_pharmacist_releases_a_hold(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold())
+
+    for actor in (BOB, CHARLIE):
+        with pytest.raises(NotPermitted):
+            service.release_hold(session, unit.holds[0].id, reason="seen", actor=actor, now=NOW)
+
+    assert not queries.get_unit_by_id(session, unit.id).is_usable
+
+
+def test_a_hold_of_another_hospital_does_not_exist_here(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold())
+    enter(session, HOSPITAL_B)
+
+    with pytest.raises(HoldNotFound):
+        service.release_hold(session, unit.holds[0].id, reason="seen", actor=GUY, now=NOW)
+
+
+def test_the_same_hold_request_again_changes_nothing(session: Session) -> None:
+    unit, hold_id = make_unit(session, make_definition(session)), db.new_id()
+
+    for _again in range(2):
+        service.open_hold(session, hold_id, number=unit.number, hold=a_hold(), actor=ALICE, now=NOW)
+
+    assert count(session, Hold) == 1
+    with pytest.raises(RequestIdReused):
+        service.open_hold(session, hold_id, number=unit.number, hold=a_hold("other"), actor=ALICE, now=NOW)
+
+
+def test_the_database_refuses_to_reopen_or_rewrite_a_hold(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), hold=a_hold())
+    service.release_hold(session, unit.holds[0].id, reason="seen", actor=ALICE, now=NOW)
+    hold = session.get_one(Hold, unit.holds[0].id, populate_existing=True)
+
+    hold.closed_at = None
+    with pytest.raises(DatabaseError, match="closed once"), session.begin_nested():
+        session.flush()
+
+
+def test_a_used_unit_stays_used(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    state = service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
+
+    assert state is UnitState.USED
+    with pytest.raises(EventNotPossible):
+        service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
+    with pytest.raises(EventNotPossible):
+        deliver(session, unit.number)
+    with pytest.raises(HoldNotPossible):
+        service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=ALICE, now=NOW)
+
+
+def test_a_unit_on_hold_is_not_used(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+    service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=ALICE, now=NOW)
+
+    with pytest.raises(UnitOnHold):
+        service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
+
+
+def test_a_lot_is_held_with_the_units_on_hand_and_no_other(session: Session) -> None:
+    definition_id = make_definition(session)
+    used, stocked, delivered = (make_unit(session, definition_id) for _unit in range(3))
+    other_lot = make_unit(session, definition_id, lot_number="B2")
+    same_lot_of_another = make_unit(session, make_definition(session, reference="R2", udi_di=None))
+    service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
+    deliver(session, delivered.number)
+
+    held = service.hold_lot(
+        session,
+        definition_id=definition_id,
+        lot_number="A1",
+        serial_device_id=None,
+        hold=a_hold("incident 1"),
+        actor=BOB,
+        now=NOW,
+    )
+
+    assert held == 2
+    assert set(session.scalars(select(Hold.device_id))) == {stocked.id, delivered.id}
+    assert session.scalars(select(LotHold.lot_number)).all() == ["A1"]
+    assert queries.get_unit_by_id(session, other_lot.id).is_usable
+    assert queries.get_unit_by_id(session, same_lot_of_another.id).is_usable
+
+
+def test_a_unit_without_lot_is_held_alone(session: Session) -> None:
+    definition_id = make_definition(session)
+    unit = make_unit(session, definition_id, lot_number=None, serial_number="S1")
+    other = make_unit(session, definition_id, lot_number=None, serial_number="S2")
+
+    held = service.hold_lot(
+        session,
+        definition_id=definition_id,
+        lot_number=None,
+        serial_device_id=unit.id,
+        hold=a_hold(),
+        actor=BOB,
+        now=NOW,
+    )
+
+    assert held == 1
+    assert count(session, LotHold) == 0
+    assert queries.get_unit_by_id(session, other.id).is_usable
+
+
+def test_a_movement_cannot_be_rewritten(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+    movement = session.scalars(select(Movement).where(Movement.device_id == unit.id)).one()
+
+    movement.reason = "never happened"
+    with pytest.raises(ProgrammingError, match="permission denied"), session.begin_nested():
+        session.flush()
+
+
+def in_two_threads(act: Callable[[], object]) -> list[object]:
+    """Run the same act twice at once and return both answers, errors included."""
+    answers: list[object] = []
+
+    def run() -> None:
+        try:
+            answers.append(act())
+        except Exception as error:  # noqa: BLE001 - the answer of a thread
+            answers.append(error)
+
+    threads = [Thread(target=run) for _one in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_two_people_who_deliver_one_unit_at_once_deliver_it_once(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        unit = make_unit(session, make_definition(session))
+
+    def act() -> UnitState:
+        with db.transaction(database, HOSPITAL_A) as session:
+            return deliver(session, unit.number)
+
+    answers = in_two_threads(act)
+
+    assert sorted(type(answer) for answer in answers if isinstance(answer, Exception)) == [EventNotPossible]
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert len(queries.life_of(session, unit.id)) == 2
+
+
+def test_two_pharmacists_who_release_two_holds_at_once_release_the_unit(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        unit = make_unit(session, make_definition(session), hold=a_hold("one"))
+        second = service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold("two"), actor=ALICE, now=NOW)
+        holds = [unit.holds[0].id, second.id]
+
+    def act() -> UnitState:
+        hold_id = holds.pop()
+        with db.transaction(database, HOSPITAL_A) as session:
+            return service.release_hold(session, hold_id, reason="seen", actor=ALICE, now=NOW)
+
+    answers = in_two_threads(act)
+
+    assert sorted(map(str, answers)) == ["quarantined", "released"]
+
+
+def test_shelf_life_of_a_unit_without_date_never_ends(session: Session) -> None:
+    unit = make_unit(session, make_definition(session), expiration_date=None)
+
+    assert deliver(session, unit.number) is UnitState.DELIVERED
+    assert session.get_one(Device, unit.id).expiration_date is None
+
+
+def test_a_udi_di_given_twice_is_kept_once(session: Session) -> None:
+    maker = make_manufacturer(session)
+    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013", "03700000000013"))
+
+    service.create_definition(session, db.new_id(), new=new, actor=ALICE, now=NOW)
+
+    kinds = session.scalars(select(DefinitionIdentifier.kind)).all()
+    assert sorted(kinds) == [IdentifierKind.REFERENCE, IdentifierKind.UDI_DI]

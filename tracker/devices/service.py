@@ -1,0 +1,473 @@
+"""Actions on definitions, manufacturers, units and holds.
+
+The state of a unit is written only here, always with the movement that leads to it. Whoever adds a unit of a lot, and
+whoever holds a lot, takes the same lock first (:func:`lock_identity`): no unit slips in between.
+"""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CursorResult, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from tracker import db
+from tracker.actor import Actor, Permission
+from tracker.audit import service as audit
+from tracker.devices import queries, rules
+from tracker.devices.models import DefinitionIdentifier, Device, DeviceDefinition, Hold, Manufacturer, Movement
+from tracker.devices.queries import HoldNotFound, UnitView
+from tracker.devices.rules import (
+    CreatedUnit,
+    Event,
+    IdentifierKind,
+    NewDefinition,
+    NewHold,
+    NewManufacturer,
+    NewMovement,
+    NewUnit,
+    UnitState,
+)
+from tracker.errors import N_, Conflict
+from tracker.organisation import queries as organisation
+
+
+class ManufacturerExists(Conflict):
+    """The establishment already has a manufacturer of this name."""
+
+    code = "manufacturer-exists"
+
+
+class DefinitionExists(Conflict):
+    """The catalogue already has this reference of this manufacturer."""
+
+    code = "definition-exists"
+
+
+class HoldClosed(Conflict):
+    """Somebody else released this hold already."""
+
+    code = "hold-closed"
+
+
+def create_manufacturer(
+    session: Session, manufacturer_id: UUID, *, new: NewManufacturer, actor: Actor, now: datetime
+) -> Manufacturer:
+    """Add a manufacturer; the same request again returns the same row.
+
+    Raises:
+        ManufacturerExists: the name is taken.
+        RequestIdReused: the id belongs to another manufacturer.
+    """
+    actor.require(Permission.DEFINITION_WRITE)
+    existing = session.get(Manufacturer, manufacturer_id)
+    if existing is not None:
+        rules.check_same_request(is_same=existing.name == new.name)
+        return existing
+    values = {"id": manufacturer_id, "establishment_id": actor.establishment_id, **asdict(new)}
+    statement = upsert(Manufacturer).values(values).on_conflict_do_nothing().returning(Manufacturer)
+    manufacturer = session.scalar(statement)
+    if manufacturer is None:
+        raise ManufacturerExists(
+            N_("There is already a manufacturer named %(name)s."),
+            next_step=N_("Choose it from the list."),
+            name=new.name,
+        )
+    audit.append(
+        session,
+        actor=actor,
+        action="manufacturer:created",
+        subject=f"manufacturer:{manufacturer_id}",
+        details={"name": new.name},
+        now=now,
+    )
+    return manufacturer
+
+
+def create_definition(
+    session: Session, definition_id: UUID, *, new: NewDefinition, actor: Actor, now: datetime
+) -> DeviceDefinition:
+    """Add a device to the catalogue, found by its reference and its UDI-DIs; the same request again changes nothing.
+
+    Raises:
+        ManufacturerNotFound: there is no such manufacturer here.
+        DefinitionExists: the manufacturer already has this reference.
+        RequestIdReused: the id belongs to another definition.
+    """
+    actor.require(Permission.DEFINITION_WRITE)
+    existing = session.get(DeviceDefinition, definition_id)
+    if existing is not None:
+        same = (existing.manufacturer_id, existing.reference) == (new.manufacturer_id, new.reference)
+        rules.check_same_request(is_same=same)
+        return existing
+    queries.get_manufacturer(session, new.manufacturer_id)
+    values = {"id": definition_id, "establishment_id": actor.establishment_id, "created_at": now, **asdict(new)}
+    del values["udi_dis"]
+    statement = upsert(DeviceDefinition).values(values).on_conflict_do_nothing().returning(DeviceDefinition)
+    definition = session.scalar(statement)
+    if definition is None:
+        raise DefinitionExists(
+            N_("The catalogue already has the reference %(reference)s of this manufacturer."),
+            next_step=N_("Search it in the catalogue."),
+            reference=new.reference,
+        )
+    _add_identifiers(session, definition_id, new=new, establishment_id=actor.establishment_id)
+    audit.append(
+        session,
+        actor=actor,
+        action="definition:created",
+        subject=f"definition:{definition_id}",
+        details={"reference": new.reference, "manufacturer_id": str(new.manufacturer_id)},
+        now=now,
+    )
+    return definition
+
+
+def _add_identifiers(session: Session, definition_id: UUID, *, new: NewDefinition, establishment_id: UUID) -> None:
+    codes = [(IdentifierKind.REFERENCE, new.reference)]
+    codes += [(IdentifierKind.UDI_DI, value) for value in dict.fromkeys(new.udi_dis)]
+    rows = [
+        {
+            "id": db.new_id(),
+            "establishment_id": establishment_id,
+            "definition_id": definition_id,
+            "kind": kind,
+            "value": value,
+        }
+        for kind, value in codes
+    ]
+    session.execute(insert(DefinitionIdentifier), rows)
+
+
+_LOCK = text(
+    "select pg_advisory_xact_lock(hashtextextended(:request, 0)),"
+    " pg_advisory_xact_lock(hashtextextended(:lot, 0)), pg_advisory_xact_lock(hashtextextended(:serial, 0))"
+)
+
+
+def lock_identity(
+    session: Session, *, establishment_id: UUID, request_id: UUID, lot_number: str | None, serial_number: str | None
+) -> None:
+    """Wait until nobody else works on the same request, the same lot or the same serial number.
+
+    Two requests with one id, two boxes with one serial number, and a unit received while its lot is being held would
+    otherwise not see each other. Always in this order, so that nobody waits in a circle; a lot or serial number that is
+    absent is locked under the request's own name, which nobody else waits for.
+    """
+    names = {
+        "request": f"request:{request_id}",
+        "lot": f"lot:{establishment_id}:{lot_number}" if lot_number else f"request:{request_id}",
+        "serial": f"serial:{establishment_id}:{serial_number}" if serial_number else f"request:{request_id}",
+    }
+    session.execute(_LOCK, names)
+
+
+_CREATE = text(
+    "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number, expiration_date,"
+    " manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
+    " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
+    " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
+    " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
+    " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
+    " :actor_name, :reason, '{}')),"
+    " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
+    " opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid), cast(:device_id as uuid),"
+    " cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text), cast(:now as timestamptz),"
+    " cast(:actor_id as uuid), cast(:actor_name as text) where cast(:hold_id as uuid) is not null)"
+    " select sequence from unit"
+)
+
+
+def create_unit(
+    session: Session,
+    device_id: UUID,
+    *,
+    new: NewUnit,
+    event: Event,
+    reason: str,
+    hold: NewHold | None,
+    actor: Actor,
+    now: datetime,
+) -> CreatedUnit:
+    """Make one unit with its first movement and, where it is to be blocked, its hold: one statement.
+
+    The caller's action checks the permission and holds the lock of :func:`lock_identity`.
+    """
+    state = rules.state_after(event, None)
+    values: dict[str, object] = {
+        **asdict(new),
+        "device_id": device_id,
+        "establishment_id": actor.establishment_id,
+        "entry_method": new.entry_method.value,
+        "state": state.value,
+        "now": now,
+        "movement_id": db.new_id(),
+        "event": event.value,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+        "reason": reason,
+        "hold_id": db.new_id() if hold else None,
+        "hold_cause": hold.cause.value if hold else None,
+        "hold_reason": hold.reason if hold else None,
+        "hold_source": hold.source_ref if hold else None,
+    }
+    sequence: int = session.execute(_CREATE, values).scalar_one()
+    unit = CreatedUnit(device_id, sequence, state)
+    audit.append(
+        session,
+        actor=actor,
+        action="unit:created",
+        subject=f"device:{device_id}",
+        details={"number": unit.number, "event": event.value, "state": state.value, "reason": reason},
+        now=now,
+    )
+    return unit
+
+
+def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
+    """Append a movement of a locked unit and write the state it leads to."""
+    state = rules.state_after(new.event, unit.state)
+    values = {
+        "id": new.id,
+        "establishment_id": actor.establishment_id,
+        "device_id": unit.id,
+        "event": new.event,
+        "state_after": state,
+        "at": now,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+        "ward_id": new.ward_id,
+        "reason": new.reason,
+        "details": {"requested_by": new.requested_by} if new.requested_by else {},
+    }
+    session.execute(insert(Movement).values(values))
+    session.execute(update(Device).where(Device.id == unit.id).values(state=state))
+    return state
+
+
+def deliver_unit(
+    session: Session,
+    number: str,
+    *,
+    ward_id: UUID,
+    requested_by: str,
+    movement_id: UUID,
+    actor: Actor,
+    now: datetime,
+    today: date,
+) -> UnitState:
+    """Deliver a unit to a ward (CSP R.5212-38); the same request again changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not deliver.
+        UnitNotFound: there is no such unit here.
+        WardNotFound: there is no such ward here.
+        UnitOnHold: a hold is open.
+        UnitPastShelfLife: its last day of use is over.
+        EventNotPossible: it is not released.
+        RequestIdReused: the id belongs to another movement.
+    """
+    actor.require(Permission.UNIT_DELIVER)
+    unit = queries.get_unit_for_update(session, number)
+    earlier = session.get(Movement, movement_id)
+    if earlier is not None:
+        rules.check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, ward_id))
+        return earlier.state_after
+    ward = organisation.get_ward(session, ward_id)
+    rules.check_deliverable(
+        unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today
+    )
+    movement = NewMovement(movement_id, Event.DELIVERY, ward_id=ward.id, requested_by=requested_by.strip())
+    state = _move(session, unit, new=movement, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="unit:delivered",
+        subject=f"device:{unit.id}",
+        details={"number": unit.number, "ward": ward.code},
+        now=now,
+    )
+    return state
+
+
+def mark_used(
+    session: Session, device_id: UUID, *, event: Event, reason: str, actor: Actor, now: datetime
+) -> UnitState:
+    """Record that a unit was implanted or that its implantation failed; the caller's action checks the permission.
+
+    Raises:
+        UnitNotFound: there is no such unit here.
+        UnitOnHold: a hold is open.
+        EventNotPossible: the unit is neither released nor delivered.
+    """
+    unit = queries.get_unit_by_id_for_update(session, device_id)
+    rules.check_no_hold(len(unit.holds))
+    state = _move(session, unit, new=NewMovement(db.new_id(), event, reason), actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="unit:used",
+        subject=f"device:{device_id}",
+        details={"event": event.value, "state": state.value},
+        now=now,
+    )
+    return state
+
+
+def open_hold(session: Session, hold_id: UUID, *, number: str, hold: NewHold, actor: Actor, now: datetime) -> Hold:
+    """Block one unit with a reason; the same request again changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not block.
+        UnitNotFound: there is no such unit here.
+        ReasonMissing: nothing was written.
+        HoldNotPossible: the unit is no longer in the hospital.
+        RequestIdReused: the id belongs to another hold.
+    """
+    actor.require(Permission.HOLD_OPEN)
+    unit = queries.get_unit_for_update(session, number)
+    reason = rules.check_reason(hold.reason)
+    earlier = session.get(Hold, hold_id)
+    if earlier is not None:
+        rules.check_same_request(is_same=(earlier.device_id, earlier.reason) == (unit.id, reason))
+        return earlier
+    rules.check_holdable(unit.state)
+    opened = Hold(
+        id=hold_id,
+        establishment_id=actor.establishment_id,
+        device_id=unit.id,
+        cause=hold.cause,
+        reason=reason,
+        source_ref=hold.source_ref,
+        opened_at=now,
+        opened_by_id=actor.id,
+        opened_by_name=actor.display_name,
+    )
+    session.add(opened)
+    audit.append(
+        session,
+        actor=actor,
+        action="hold:opened",
+        subject=f"hold:{hold_id}",
+        details={"number": unit.number, "cause": hold.cause.value, "reason": reason},
+        now=now,
+    )
+    return opened
+
+
+def release_hold(session: Session, hold_id: UUID, *, reason: str, actor: Actor, now: datetime) -> UnitState:
+    """Release one hold with a reason; when it was the last one of a quarantined unit, the unit goes into stock.
+
+    Raises:
+        NotPermitted: the actor may not release.
+        HoldNotFound: there is no such hold here.
+        ReasonMissing: nothing was written.
+        HoldClosed: somebody else released it already.
+    """
+    actor.require(Permission.HOLD_RELEASE)
+    device_id = session.scalar(select(Hold.device_id).where(Hold.id == hold_id))
+    if device_id is None:
+        raise HoldNotFound(N_("There is no such hold."))
+    reason = rules.check_reason(reason)
+    unit = queries.get_unit_by_id_for_update(session, device_id)
+    _close(session, hold_id, unit=unit, reason=reason, actor=actor, now=now)
+    is_last = all(hold.id == hold_id for hold in unit.holds)
+    state = unit.state
+    if is_last and state is UnitState.QUARANTINED:
+        state = _move(session, unit, new=NewMovement(db.new_id(), Event.STOCK_IN, reason), actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="hold:released",
+        subject=f"hold:{hold_id}",
+        details={"number": unit.number, "reason": reason, "state": state.value},
+        now=now,
+    )
+    return state
+
+
+def _close(session: Session, hold_id: UUID, *, unit: UnitView, reason: str, actor: Actor, now: datetime) -> None:
+    if all(hold.id != hold_id for hold in unit.holds):
+        raise HoldClosed(
+            N_("This hold was already released."), next_step=N_("Look at the unit's page to see by whom and why.")
+        )
+    values = {
+        "closed_at": now,
+        "closed_by_id": actor.id,
+        "closed_by_name": actor.display_name,
+        "close_reason": reason,
+    }
+    session.execute(update(Hold).where(Hold.id == hold_id, Hold.closed_at.is_(None)).values(values))
+
+
+_HOLD_LOT = text(
+    "insert into lot_hold (id, establishment_id, definition_id, lot_number, cause, reason, source_ref, opened_at,"
+    " opened_by_id) values (:id, :establishment_id, :definition_id, :lot_number, :cause, :reason, :source_ref, :now,"
+    " :actor_id)"
+)
+_HOLD_UNITS = text(
+    "insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
+    " opened_by_name) select gen_random_uuid(), :establishment_id, id, :cause, :reason, :source_ref, :now, :actor_id,"
+    " :actor_name from device where definition_id = :definition_id and state = any(:states)"
+    " and (lot_number = :lot_number or id = :device_id)"
+)
+
+
+def hold_lot(
+    session: Session,
+    *,
+    definition_id: UUID,
+    lot_number: str | None,
+    serial_device_id: UUID | None,
+    hold: NewHold,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Block a whole lot: the units on hand now, and those received later; return how many units were blocked.
+
+    Used units are left alone: they are not here any more. The caller's action checks the permission.
+
+    Args:
+        session: the transaction of the cause.
+        definition_id: whose lot.
+        lot_number: None where the device carries none; then only ``serial_device_id`` is blocked.
+        serial_device_id: a unit to block whatever its lot.
+        hold: why.
+        actor: who.
+        now: when.
+    """
+    lock_identity(
+        session,
+        establishment_id=actor.establishment_id,
+        request_id=definition_id,
+        lot_number=lot_number,
+        serial_number=None,
+    )
+    values = {
+        "id": db.new_id(),
+        "establishment_id": actor.establishment_id,
+        "cause": hold.cause.value,
+        "reason": hold.reason,
+        "source_ref": hold.source_ref,
+        "now": now,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+        "definition_id": definition_id,
+        "states": [state.value for state in rules.ON_HAND],
+        "lot_number": lot_number,
+        "device_id": serial_device_id,
+    }
+    if lot_number:
+        session.execute(_HOLD_LOT, values)
+    result = session.execute(_HOLD_UNITS, values)
+    count = result.rowcount if isinstance(result, CursorResult) else 0
+    audit.append(
+        session,
+        actor=actor,
+        action="lot:held",
+        subject=f"definition:{definition_id}",
+        details={"lot": lot_number or "", "count": str(count), "cause": hold.cause.value, "of": hold.source_ref},
+        now=now,
+    )
+    return count

@@ -358,7 +358,7 @@ _LINE_COLUMNS = (
     Derogation.kind,
     Derogation.domain,
     Derogation.manufacturer_id,
-    Manufacturer.name,
+    Manufacturer.name.label("manufacturer_name"),
     Derogation.implanted_system,
     Derogation.is_fictional,
     Derogation.recorded_at,
@@ -427,10 +427,12 @@ def _standings(
     for row in rows:
         life = lives.get(row.id, _Life())
         standing = life.standing(day, known_at)
-        recorded_on = life.end_recorded_on(standing.valid_until, known_at)
         found.append(
             DerogationStanding(
-                *row, standing=standing, decision_reference=life.reference_of(standing), end_recorded_on=recorded_on
+                **row._asdict(),
+                standing=standing,
+                decision_reference=life.reference_of(standing),
+                end_recorded_on=life.end_recorded_on(standing.valid_until, known_at),
             )
         )
     return found

@@ -1,6 +1,6 @@
-"""The command line: ``python -m scanners parse`` and ``python -m scanners read``.
+"""The command line: ``python -m scanners parse``, ``read`` and ``listen`` (``scanners.listen``).
 
-Both stream one JSON object per line and end with 0 even where a line or a file is bad; 2 means wrong usage. The
+The first two stream one JSON object per line and end with 0 even where a line or a file is bad; 2 means wrong usage. The
 profile of the scanner that made the lines is not known here, so a text without separators that can be cut in several
 ways is ambiguous, unless ``--separators-known`` says that GS (ASCII 29) is passed on (docs/decisions/0007).
 """
@@ -15,17 +15,22 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from scanners.as_json import fault_as_json, scan_as_json
+from scanners.listen import listen_command
 from scanners.readers.isolation import IsolatedReader
 from scanners.readers.reading import ImageReading, Symbol
 from scanners.recognition import scan
 from scanners.result import Fault, Scan, Status
 
 WRONG_USAGE = 2
+_LISTEN = "listen"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; argparse ends the program with 2 on wrong usage."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == [_LISTEN]:
+        return listen_command(words[1:], sys.stdout)
+    options = _parser().parse_args(words)
     day = options.reference_date or date.today()  # noqa: DTZ011, TID251 - an entry of its own, like tracker/clock.py
     if options.command == "parse":
         return parse_lines(sys.stdin.buffer, sys.stdout, day, separators_known=options.separators_known)
@@ -59,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     read = commands.add_parser("read", help="read pictures and PDFs")
     read.add_argument("files", nargs="+", metavar="FILE")
+    commands.add_parser(_LISTEN, help="carry the scans of a serial or network scanner to the program", add_help=False)
     for command in (parse, read):
         command.add_argument(
             "--reference-date",

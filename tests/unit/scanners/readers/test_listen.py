@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from scanners import listen
+from scanners.cli import main
 from scanners.listen import Listener, listen_command
 from scanners.readers import stream
 from scanners.readers.delivery import Destination, InsecureAddress, Outcome, send
@@ -375,3 +376,15 @@ def test_a_missing_token_is_explained(monkeypatch: pytest.MonkeyPatch, capsys: p
         listen_command(["--tcp", "10.0.0.5:9100", "--url", "https://h.example/scans"], io.StringIO())
 
     assert listen.TOKEN_VARIABLE in capsys.readouterr().err
+
+
+def test_the_command_line_knows_the_listener(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(listen.TOKEN_VARIABLE, TOKEN)
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["listen", "--tcp", "10.0.0.5:9100", "--url", "http://h.example/scans"])
+
+    assert stopped.value.code == 2
+    assert "python -m scanners listen: error: the address must begin with https" in capsys.readouterr().err

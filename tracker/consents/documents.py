@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal, TypedDict
 
-from tracker.consents.rules import NoticeTexts
+from tracker.consents.rules import NoticeTexts, SignerCapacity
 from tracker.documents.documents import DerogationData, DocumentHead, Locale
 from tracker.organisation.models import Establishment
 from tracker.patients.rules import Traits
 
-Capacity = Literal["patient", "parental_authority", "guardian", "trusted_person", "relative"]
 Decision = Literal["", "obtained", "refused"]
 
 
@@ -65,7 +64,7 @@ class InformingData(TypedDict):
 class SignerData(TypedDict):
     """Who decides; an empty name leaves a line to fill in by hand."""
 
-    capacity: Capacity
+    capacity: SignerCapacity
     name: str
 
 
@@ -143,6 +142,6 @@ def notice_data(source: NoticeSource, *, locale: Locale, number: str, generated_
             "informed_at": "",
             "interpreter": "",
         },
-        signer={"capacity": "patient", "name": ""},
+        signer={"capacity": SignerCapacity.PATIENT, "name": ""},
         decision="",
     )

@@ -18,7 +18,6 @@ from typing import Final, Literal, TypedDict
 import typst
 
 Locale = Literal["fr", "en"]
-DerogationKind = Literal["individual", "global", "partial_revision"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The package ``tracker``: templates import the house style as ``/documents/templates/documents/house.typ``."""
@@ -75,7 +74,8 @@ class DeviceData(TypedDict):
 class DerogationData(TypedDict):
     """The decision under which a device without CE mark is used."""
 
-    kind: DerogationKind
+    kind: str
+    """Code of the kind: ``individual``, ``global``, ``partial_revision`` or ``ivd``."""
     reference: str
     valid_until: str
     """ISO date, last day included."""

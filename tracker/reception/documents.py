@@ -3,9 +3,7 @@
 from typing import Final, Literal, TypedDict
 
 from tracker.documents.documents import DocumentHead
-
-Outcome = Literal["accepted", "quarantined"]
-Verdict = Literal["accepted", "quarantined", "refused"]
+from tracker.reception.rules import Outcome
 
 
 class LabelLayout(TypedDict):
@@ -82,6 +80,7 @@ class LabelData(TypedDict):
     derogation_until: str
     """ISO date, last day included; empty when no derogation covers the unit."""
     outcome: Outcome
+    """Accepted or quarantined: a refused box has no label."""
     reprint: bool
 
 
@@ -105,7 +104,7 @@ class SlipLineData(TypedDict):
     expires_on: str
     """ISO date."""
     derogation_reference: str
-    verdict: Verdict
+    outcome: Outcome
     reasons: list[str]
     """One sentence each, already in the language of the slip."""
 

@@ -6,9 +6,7 @@ Both carry the patient's identity because they are handed to the patient; nothin
 from typing import Literal, NotRequired, TypedDict
 
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead
-
-Act = Literal["implantation", "partial_revision", "use"]
-Side = Literal["left", "right", "bilateral", "none"]
+from tracker.use.rules import Intervention, Side
 
 
 class PatientIdentityData(TypedDict):
@@ -32,7 +30,7 @@ class PatientDocumentData(DocumentHead):
     patient: PatientIdentityData
     device: DeviceData
     derogation: DerogationData
-    act: Act
+    intervention: Intervention
     used_on: str
     """ISO date, hospital calendar."""
     place: str

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypedDict
 
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead
+from tracker.patients.rules import Sex
+from tracker.vigilance.rules import Consequence
 
-Severity = Literal["death", "life_threat", "disability", "hospitalisation", "intervention", "other", "risk_only"]
 Basis = Literal["mandatory", "optional"]
-Sex = Literal["male", "female", "unknown"]
 
 # Portal of ANSM: "first three letters of the name".
 NAME_LETTERS: Final = 3
@@ -80,7 +80,7 @@ class IncidentData(TypedDict):
 class ConsequencesData(TypedDict):
     """What it did to someone, or might have done."""
 
-    severity: list[Severity]
+    severity: list[Consequence]
     clinical: str
     outcome: str
 
@@ -167,7 +167,7 @@ def ansm_patient(
     Returns:
         The patient block of the ANSM rendition.
 
-    >>> ansm_patient(birth_name="D'Exemple", sex="female", age_years="46")["name_letters"]
+    >>> ansm_patient(birth_name="D'Exemple", sex=Sex.FEMALE, age_years="46")["name_letters"]
     'DEX'
     """
     letters = "".join(letter for letter in birth_name if letter.isalpha())

@@ -9,9 +9,13 @@ import pytest
 
 from scanners.symbols import code128, datamatrix
 from tracker.consents.documents import NoticeData
+from tracker.consents.rules import SignerCapacity
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, render
+from tracker.patients.rules import Sex
 from tracker.reception.documents import SHEET_OF_21, LabelData, LabelsData, SlipData, SlipLineData
+from tracker.reception.rules import Outcome
 from tracker.use.documents import ImplantCardData, PatientDocumentData
+from tracker.use.rules import Intervention, Side
 from tracker.vigilance.documents import (
     AnsmReportData,
     ManufacturerReportData,
@@ -20,6 +24,7 @@ from tracker.vigilance.documents import (
     ReportData,
     ansm_patient,
 )
+from tracker.vigilance.rules import Consequence
 
 HEAD = DocumentHead(
     locale="fr",
@@ -99,11 +104,11 @@ def patient_document() -> PatientDocumentData:
         },
         device=DEVICE,
         derogation=DEROGATION,
-        act="partial_revision",
+        intervention=Intervention.PARTIAL_REVISION,
         used_on="2026-11-20",
         place="Bloc opératoire",
         doctor="Dr Camille Fictif",
-        side="left",
+        side=Side.LEFT,
         implanted_system="Prothèse SCORE posée en 2011",
         lifetime="Usure du polyéthylène en dix ans.",
         follow_up="Radiographie chaque année.",
@@ -117,7 +122,7 @@ def implant_card() -> ImplantCardData:
         **HEAD,
         patient_name="MARTIN Marie Claire",
         implanted_on="2026-11-20",
-        side="left",
+        side=Side.LEFT,
         device={
             "name": "Insert mobile SCORE",
             "model": "taille C",
@@ -165,7 +170,11 @@ def _report() -> ReportData:
             "description": "Rupture du rebord à l’impaction.",
             "units_concerned": 1,
         },
-        consequences={"severity": ["intervention"], "clinical": "Intervention allongée.", "outcome": "Simple."},
+        consequences={
+            "severity": [Consequence.INTERVENTION],
+            "clinical": "Intervention allongée.",
+            "outcome": "Simple.",
+        },
         measures={"taken": "Dispositif isolé.", "lot_held": True, "units_held": 4, "informed": ""},
         correspondent_part={
             "basis": "mandatory",
@@ -182,7 +191,7 @@ def ansm_report() -> AnsmReportData:
         **_report(),
         rendition="ansm",
         reporter=SURGEON,
-        patient=ansm_patient(birth_name="Exemple", sex="female", birth_date="1980-12-12", weight_kg="64"),
+        patient=ansm_patient(birth_name="Exemple", sex=Sex.FEMALE, birth_date="1980-12-12", weight_kg="64"),
     )
 
 
@@ -206,7 +215,7 @@ def labels() -> LabelsData:
         serial="",
         expires_on="2028-07-31",
         derogation_until="2027-07-26",
-        outcome="accepted",
+        outcome=Outcome.ACCEPTED,
         reprint=False,
     )
     return LabelsData(**HEAD, layout=SHEET_OF_21, labels=[label])
@@ -223,14 +232,14 @@ def slip() -> SlipData:
         serial="",
         expires_on="2028-07-31",
         derogation_reference="Reprise partielle SCORE",
-        verdict="accepted",
+        outcome=Outcome.ACCEPTED,
         reasons=[],
     )
     refused = SlipLineData(
         **{
             **accepted,
             "unit_number": "",
-            "verdict": "refused",
+            "outcome": Outcome.REFUSED,
             "reasons": ["La dérogation a pris fin le 14 juin 2024."],
         }
     )
@@ -276,6 +285,6 @@ def notice() -> NoticeData:
             "informed_at": "",
             "interpreter": "",
         },
-        signer={"capacity": "patient", "name": ""},
+        signer={"capacity": SignerCapacity.PATIENT, "name": ""},
         decision="",
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tracker.patients.rules import Sex
 from tracker.vigilance.documents import (
     FREE_TEXTS,
     AnsmReportData,
@@ -12,6 +13,7 @@ from tracker.vigilance.documents import (
     ansm_patient,
     fields_naming_patient,
 )
+from tracker.vigilance.rules import Consequence
 
 Print = Callable[..., Any]
 TEMPLATE = "vigilance/incident_report"
@@ -19,7 +21,7 @@ IDENTITY = {
     "name_letters": "EXEMPLE",
     "birth_name": "EXEMPLE",
     "given_names": "MARIE",
-    "sex": "female",
+    "sex": "F",
     "birth_date": "1980-12-12",
     "age_years": "46",
     "weight_kg": "64",
@@ -68,7 +70,7 @@ def test_ansm_report_prints_three_letters_even_of_a_whole_name(
 def test_ansm_report_gives_the_age_when_the_birth_date_is_unknown(
     ansm_report: AnsmReportData, print_document: Print
 ) -> None:
-    patient = ansm_patient(birth_name="Li", sex="unknown", age_years="46")
+    patient = ansm_patient(birth_name="Li", sex=Sex.UNKNOWN, age_years="46")
 
     printed = print_document(TEMPLATE, ansm_report, patient=patient)
 
@@ -127,11 +129,11 @@ def test_further_report_quotes_the_recipients_reference(ansm_report: AnsmReportD
     [("Exemple", "EXE"), ("D'Exemple", "DEX"), ("Le Goff", "LEG"), ("Éa", "ÉA"), ("", ""), ("O’N", "ON")],
 )
 def test_ansm_patient_keeps_three_letters(name: str, letters: str) -> None:
-    assert ansm_patient(birth_name=name, sex="male")["name_letters"] == letters
+    assert ansm_patient(birth_name=name, sex=Sex.MALE)["name_letters"] == letters
 
 
 def test_ansm_patient_keeps_the_birth_date_or_the_age_never_both() -> None:
-    dated = ansm_patient(birth_name="X", sex="male", birth_date="1980-12-12", age_years="46")
+    dated = ansm_patient(birth_name="X", sex=Sex.MALE, birth_date="1980-12-12", age_years="46")
 
     assert (dated["birth_date"], dated["age_years"]) == ("1980-12-12", "")
 
@@ -152,3 +154,17 @@ def test_a_part_of_a_word_or_a_very_short_trait_is_not_a_name(
     report: Any = {**manufacturer_report, "incident": incident}
 
     assert fields_naming_patient(report, [trait]) == ()
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("sex", Sex)
+def test_every_sex_and_consequence_has_its_words(
+    ansm_report: AnsmReportData, print_document: Print, sex: Sex, locale: str
+) -> None:
+    consequences = {**ansm_report["consequences"], "severity": list(Consequence)}
+
+    printed = print_document(
+        TEMPLATE, ansm_report, consequences=consequences, patient=ansm_patient(birth_name="X", sex=sex), locale=locale
+    )
+
+    assert printed.says("congénitale" if locale == "fr" else "congenital")

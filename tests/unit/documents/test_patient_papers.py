@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from tracker.consents.documents import NoticeData
+from tracker.consents.rules import SignerCapacity
+from tracker.derogations.rules import DerogationKind
 from tracker.use.documents import ImplantCardData, PatientDocumentData
+from tracker.use.rules import Intervention, Side
 
 Print = Callable[..., Any]
 
@@ -146,6 +149,7 @@ def test_a_decision_and_its_signatures_stay_on_one_page(notice: NoticeData, prin
         ("patient", "patient"),
         ("parental_authority", "titulaire de l’autorité parentale"),
         ("guardian", "personne chargée de la mesure de protection"),
+        ("minor_alone", "mineur, consentant seul"),
         ("trusted_person", "personne de confiance, consultée"),
         ("relative", "famille ou proche, consulté"),
     ],
@@ -156,3 +160,42 @@ def test_notice_says_in_what_capacity_someone_signs(
     printed = print_document("consents/notice", notice, signer={"capacity": capacity, "name": "Alex Tuteur"})
 
     assert printed.says(f"En qualité de {words}", "Alex Tuteur")
+
+
+def test_every_capacity_of_the_rules_has_its_words(notice: NoticeData, print_document: Print) -> None:
+    for capacity in SignerCapacity:
+        for locale in ("fr", "en"):
+            printed = print_document(
+                "consents/notice", notice, signer={"capacity": capacity, "name": ""}, locale=locale
+            )
+
+            assert len(printed.reader.pages) == 2
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("intervention", Intervention)
+@pytest.mark.parametrize("side", Side)
+def test_every_intervention_and_side_has_its_words(
+    patient_document: PatientDocumentData,
+    print_document: Print,
+    intervention: Intervention,
+    side: Side,
+    locale: str,
+) -> None:
+    printed = print_document(
+        "use/patient_document", patient_document, intervention=intervention, side=side, locale=locale
+    )
+
+    assert ("Côté" in printed.text or "Side" in printed.text) == (side is not Side.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("kind", DerogationKind)
+def test_every_kind_of_derogation_has_its_words(
+    patient_document: PatientDocumentData, print_document: Print, kind: DerogationKind, locale: str
+) -> None:
+    derogation = {**patient_document["derogation"], "kind": kind}
+
+    printed = print_document("use/patient_document", patient_document, derogation=derogation, locale=locale)
+
+    assert printed.says("2017/746, art. 54" if kind is DerogationKind.IVD else "2017/745, art. 59")

@@ -1,6 +1,6 @@
 """The command line: ``python -m scanners parse``, ``read`` and ``listen`` (``scanners.listen``).
 
-The first two stream one JSON object per line and end with 0 even where a line or a file is bad; 2 means wrong usage. The
+The first two stream one JSON object per line and end with 0 even where a line or a file is bad; 2 is wrong usage. The
 profile of the scanner that made the lines is not known here, so a text without separators that can be cut in several
 ways is ambiguous, unless ``--separators-known`` says that GS (ASCII 29) is passed on (docs/decisions/0007).
 """

@@ -59,7 +59,7 @@ _PERSON_COLUMNS = (
 )
 
 
-def _actor_of(row: Row[Any]) -> Actor:
+def _actor_of(row: Row[*tuple[Any, ...]]) -> Actor:
     roles = frozenset(Role(role) for role in row.roles)
     return Actor(
         id=row.id,
@@ -70,7 +70,7 @@ def _actor_of(row: Row[Any]) -> Actor:
     )
 
 
-def _shown(row: Row[Any]) -> ShownEstablishment:
+def _shown(row: Row[*tuple[Any, ...]]) -> ShownEstablishment:
     return ShownEstablishment(row.establishment_name, row.is_demonstration)
 
 

@@ -3,7 +3,7 @@
 Contents after ANSM's page for health professionals, its notice to applicants, and CSP L.1111-2 and L.1111-4.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -107,8 +107,7 @@ def notice_data(source: NoticeSource, *, locale: Locale, number: str, generated_
         number: printed in the footer.
         generated_at: instant on the hospital's clock.
     """
-    texts = asdict(source.texts)
-    no_mark_reason = texts.pop("no_mark_reason")
+    texts = source.texts
     return NoticeData(
         locale=locale,
         document_number=number,
@@ -131,10 +130,18 @@ def notice_data(source: NoticeSource, *, locale: Locale, number: str, generated_
             "brand": "",
             "manufacturer": source.manufacturer,
             "reference": "",
-            "no_mark_reason": no_mark_reason,
+            "no_mark_reason": texts.no_mark_reason,
         },
         derogation=source.derogation,
-        notice=NoticeTextData(**texts),
+        notice={
+            "why": texts.why,
+            "alternatives": texts.alternatives,
+            "benefits": texts.benefits,
+            "risks": texts.risks,
+            "unknowns": texts.unknowns,
+            "follow_up": texts.follow_up,
+            "contact": texts.contact,
+        },
         informing={
             "name": source.informing_name,
             "profession": source.informing_profession,

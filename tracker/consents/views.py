@@ -19,8 +19,8 @@ from tracker.consents import documents, forms, queries, rules, service
 from tracker.consents.rules import CAPACITY_LABELS, KIND_LABELS, STATE_LABELS, ConsentEventKind, ConsentState
 from tracker.consents.service import NewConsentEvent
 from tracker.derogations import queries as derogations
-from tracker.derogations.rules import DerogationKind, DerogationStatus
-from tracker.documents.documents import render
+from tracker.derogations.rules import DerogationStatus
+from tracker.documents.documents import Locale, render
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
 from tracker.errors import Conflict, InvalidInput, RuleRefused
@@ -92,24 +92,33 @@ def new(patient_id: UUID) -> Response:
             signer_capacity=rules.SignerCapacity.PATIENT.value,
             kind=request.args.get("kind", ConsentEventKind.OBTAINED.value),
         )
-        _offer(session, form, patient_id, now=now)
-    _preselect_notice(form)
+        offer = _offer(session, form, patient_id, now=now)
+    _preselect_notice(form, offer)
     return make_response(render_template("consents/new.html", form=form, patient=patient))
 
 
-def _offer(session: Session, form: forms.ConsentForm, patient_id: UUID, *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the lists of the form offer, best first."""
+
+    derogations: tuple[UUID, ...]
+    notices: dict[UUID, UUID]
+    """Each notice with its derogation, newest version first."""
+
+
+def _offer(session: Session, form: forms.ConsentForm, patient_id: UUID, *, now: datetime) -> Offer:
     """Fill the lists of the form: derogations that may concern this patient, notices, people who inform."""
     choices = derogations.list_choices(session, day=clock.paris_day(now), known_at=now, patient_id=patient_id)
     form.derogation_id.choices = [
         (str(choice.id), choice.designation + _ended_mark(choice.status)) for choice in choices
     ]
     notices = [
-        (notice.id, notice.version, choice) for choice in choices for notice in queries.list_notices(session, choice.id)
+        (notice, choice.designation) for choice in choices for notice in queries.list_notices(session, choice.id)
     ]
     form.notice_id.choices = forms.choices_with_none(
         [
-            (notice_id, _("%(name)s, version %(version)s", name=choice.designation, version=version))
-            for notice_id, version, choice in notices
+            (notice.id, _("%(name)s, version %(version)s", name=designation, version=notice.version))
+            for notice, designation in notices
         ]
     )
     people = {
@@ -118,20 +127,20 @@ def _offer(session: Session, form: forms.ConsentForm, patient_id: UUID, *, now: 
         for person in accounts.list_people_with_role(session, role)
     }
     form.informed_by_id.choices = forms.choices_with_none(sorted(people.items(), key=lambda pair: pair[1]))
+    return Offer(tuple(choice.id for choice in choices), {notice.id: notice.derogation_id for notice, _name in notices})
 
 
 def _ended_mark(status: DerogationStatus) -> str:
     return "" if status is DerogationStatus.IN_FORCE else " (" + _("not in force today") + ")"
 
 
-def _preselect_notice(form: forms.ConsentForm) -> None:
-    if not form.derogation_id.data and form.derogation_id.choices:
-        form.derogation_id.data = form.derogation_id.choices[0][0]
-    wanted = next((label for value, label in form.derogation_id.choices if value == form.derogation_id.data), "")
-    fitting = (
-        value for value, label in form.notice_id.choices if value and label.startswith(wanted.partition(" (")[0])
+def _preselect_notice(form: forms.ConsentForm, offer: Offer) -> None:
+    """Choose the first derogation in force and the newest version of its notice."""
+    if not form.derogation_id.data and offer.derogations:
+        form.derogation_id.data = str(offer.derogations[0])
+    form.notice_id.data = next(
+        (str(notice_id) for notice_id, of in offer.notices.items() if str(of) == form.derogation_id.data), ""
     )
-    form.notice_id.data = next(fitting, "")
 
 
 @bp.post("/patients/<uuid:patient_id>/consents/new")
@@ -223,11 +232,12 @@ def new_notice(derogation_id: UUID) -> Response:
 @http.requires(Permission.CONSENT_WRITE)
 def print_notice(patient_id: UUID, notice_id: UUID) -> Response:
     """Answer the notice and consent form of one patient as a PDF, to be read, signed and scanned back."""
-    now, locale = clock.utc_now(), "en" if str(get_locale()) == "en" else "fr"
+    now = clock.utc_now()
+    locale: Locale = "en" if str(get_locale()) == "en" else "fr"
     with http.transaction() as session:
         source = _notice_source(session, patient_id, notice_id, now=now)
     number = f"{str(notice_id)[:8]}-{source.version}"
-    data = documents.notice_data(source, locale=locale, number=number, generated_at=now.astimezone(clock.PARIS))  # type: ignore[arg-type] # narrowed above
+    data = documents.notice_data(source, locale=locale, number=number, generated_at=now.astimezone(clock.PARIS))
     answer = make_response(render("consents/notice", data))
     answer.content_type = "application/pdf"
     answer.headers["Content-Disposition"] = 'inline; filename="notice.pdf"'
@@ -247,7 +257,7 @@ def _notice_source(session: Session, patient_id: UUID, notice_id: UUID, *, now: 
         designation=sheet.designation,
         manufacturer=sheet.manufacturer_name,
         derogation={
-            "kind": "global" if sheet.kind is DerogationKind.IVD else sheet.kind.value,
+            "kind": sheet.kind.value,
             "reference": sheet.decision_reference,
             "valid_until": sheet.valid_until.isoformat() if sheet.valid_until else "",
         },

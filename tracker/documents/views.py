@@ -21,5 +21,5 @@ def show(document_id: UUID) -> Response:
     answer = make_response(content)
     answer.content_type = document.media_type
     answer.headers["Content-Disposition"] = f'inline; filename="{document.filename}"'
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     return answer

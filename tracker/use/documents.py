@@ -3,9 +3,15 @@
 Both carry the patient's identity because they are handed to the patient; nothing else of the record goes in.
 """
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Literal, NotRequired, TypedDict
 
-from tracker.documents.documents import DerogationData, DeviceData, DocumentHead
+from tracker.devices.queries import UnitView
+from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, Locale
+from tracker.organisation.models import Establishment
+from tracker.patients.queries import PatientView
+from tracker.patients.rules import IdentityStatus
 from tracker.use.rules import Intervention, Side
 
 
@@ -88,3 +94,100 @@ class ImplantCardData(DocumentHead):
     follow_up: str
     paper: Literal["a4", "card"]
     """A4 to cut and fold, or one page of 85.6 by 54 mm per face; the sheet of warnings is A4 in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseSource:
+    """Everything the patient's papers are printed from."""
+
+    unit: UnitView
+    used_on: date
+    operator_name: str
+    side: Side
+    intervention: Intervention
+    implanted_system: str
+    patient: PatientView
+    establishment: Establishment
+    ward_name: str
+    derogation: DerogationData
+    symbol: str
+    """SVG of the unit's Data Matrix."""
+
+
+def _head(source: UseSource, *, locale: Locale, generated_at: datetime, suffix: str) -> DocumentHead:
+    establishment = source.establishment
+    return DocumentHead(
+        locale=locale,
+        document_number=f"{source.unit.number}-{suffix}",
+        generated_at=generated_at.isoformat(timespec="seconds"),
+        establishment={"name": establishment.name, "address": establishment.address, "phone": establishment.phone},
+        demonstration=establishment.is_demonstration,
+    )
+
+
+def patient_document_data(source: UseSource, *, locale: Locale, generated_at: datetime) -> PatientDocumentData:
+    """Return what the patient's document prints; ``generated_at`` is on the hospital's clock."""
+    unit, traits = source.unit, source.patient.traits
+    identity = PatientIdentityData(
+        birth_name=traits.family_name,
+        used_name=traits.used_name,
+        given_names=traits.given_names,
+        birth_date=traits.birth_date.isoformat(),
+    )
+    if traits.ins_matricule and source.patient.identity_status is IdentityStatus.QUALIFIED:
+        identity["ins"] = traits.ins_matricule
+    return PatientDocumentData(
+        **_head(source, locale=locale, generated_at=generated_at, suffix="P"),
+        patient=identity,
+        device={
+            "designation": unit.definition.designation,
+            "brand": unit.definition.brand,
+            "manufacturer": unit.definition.manufacturer_name,
+            "reference": unit.definition.reference,
+            "lot": unit.lot_number or "",
+            "serial": unit.serial_number or "",
+            "udi": unit.udi_di or "",
+            "expires_on": unit.expiration_date.isoformat() if unit.expiration_date else "",
+            "unit_number": unit.number,
+        },
+        derogation=source.derogation,
+        intervention=source.intervention,
+        used_on=source.used_on.isoformat(),
+        place=source.ward_name,
+        doctor=source.operator_name,
+        side=source.side,
+        implanted_system=source.implanted_system,
+        lifetime=unit.expected_lifetime,
+        follow_up=unit.follow_up,
+        symbol=source.symbol,
+    )
+
+
+def implant_card_data(source: UseSource, *, locale: Locale, generated_at: datetime) -> ImplantCardData:
+    """Return what the implant card prints; ``generated_at`` is on the hospital's clock."""
+    unit = source.unit
+    return ImplantCardData(
+        **_head(source, locale=locale, generated_at=generated_at, suffix="C"),
+        patient_name=source.patient.traits.display_name,
+        implanted_on=source.used_on.isoformat(),
+        side=source.side,
+        device={
+            "name": unit.definition.designation,
+            "model": unit.definition.brand,
+            "reference": unit.definition.reference,
+            "lot": unit.lot_number or "",
+            "serial": unit.serial_number or "",
+            "udi": unit.udi_di or "",
+            "symbol": source.symbol,
+        },
+        manufacturer={
+            "name": unit.definition.manufacturer_name,
+            "address": unit.manufacturer_address,
+            "website": unit.manufacturer_website,
+        },
+        derogation=source.derogation,
+        warnings="",
+        lifetime=unit.expected_lifetime,
+        follow_up=unit.follow_up,
+        paper="a4",
+    )

@@ -1,6 +1,15 @@
 """The gate before a device is used: every condition of the design, section 1 step 7. Pure."""
 
 import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from tracker.consents.rules import ConsentState
+from tracker.derogations.rules import DerogationStatus
+from tracker.devices.rules import USABLE, Finding, UnitState
+from tracker.errors import N_, InvalidInput, RuleRefused
 
 
 class Side(enum.StrEnum):
@@ -18,3 +27,253 @@ class Intervention(enum.StrEnum):
     FIRST_IMPLANTATION = "first_implantation"
     COMPLETE_REPLACEMENT = "complete_replacement"
     OTHER = "other"
+
+
+SIDE_LABELS: Mapping[Side, str] = {
+    Side.LEFT: N_("left"),
+    Side.RIGHT: N_("right"),
+    Side.NOT_APPLICABLE: N_("not applicable"),
+}
+INTERVENTION_LABELS: Mapping[Intervention, str] = {
+    Intervention.PARTIAL_REVISION: N_("partial revision of an implanted system"),
+    Intervention.FIRST_IMPLANTATION: N_("first implantation"),
+    Intervention.COMPLETE_REPLACEMENT: N_("replacement of a complete system"),
+    Intervention.OTHER: N_("other use"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """What a finding means: whether it closes the gate, its words, its source, what to do next."""
+
+    sentence: str
+    source: str
+    next_step: str
+    blocks: bool = True
+
+
+_ART_59 = N_("Regulation (EU) 2017/745 art. 59; CSP L.5211-3 II")
+_CONSENT_SOURCE = N_("CSP L.1111-4; ANSM, page for health professionals")
+_PARTIAL_SOURCE = N_("CSP R.5211-19; ANSM, annual procedure for partial revisions")
+_HOUSE_RULE = N_("Rule of this register: only released units without any hold are used")
+_CALL_PHARMACY = N_("Do not use it. Call the pharmacy.")
+
+FINDINGS: Mapping[str, GateRule] = {
+    "unit-already-used": GateRule(
+        N_("This unit is already recorded as used."),
+        N_("One label, one use"),
+        N_("Scan the label of the unit in your hand."),
+    ),
+    "unit-not-released": GateRule(N_("This unit is not released (%(state)s)."), _HOUSE_RULE, _CALL_PHARMACY),
+    "unit-on-hold": GateRule(N_("This unit is on hold: %(reason)s"), _HOUSE_RULE, _CALL_PHARMACY),
+    "shelf-life-past": GateRule(
+        N_("The shelf life ended on %(expired_on)s."), N_("Expiry date on the label"), _CALL_PHARMACY
+    ),
+    "derogation-none": GateRule(N_("No derogation covers this device."), _ART_59, _CALL_PHARMACY),
+    "reference-not-listed": GateRule(
+        N_("The reference %(reference)s is not in the scope of the derogation."), _ART_59, _CALL_PHARMACY
+    ),
+    "derogation-not-yet": GateRule(N_("The derogation is not yet in force on %(day)s."), _ART_59, _CALL_PHARMACY),
+    "derogation-ended": GateRule(
+        N_("The derogation ended on %(valid_until)s."),
+        _ART_59,
+        N_("Do not use it. The pharmacy records an extension if ANSM grants one."),
+    ),
+    "derogation-suspended": GateRule(N_("ANSM has suspended the derogation."), _ART_59, _CALL_PHARMACY),
+    "derogation-withdrawn": GateRule(N_("ANSM has withdrawn the derogation."), _ART_59, _CALL_PHARMACY),
+    "derogation-refused": GateRule(N_("ANSM has refused the derogation."), _ART_59, _CALL_PHARMACY),
+    "derogation-end-unknown": GateRule(
+        N_("The end of the derogation is not known."),
+        _ART_59,
+        N_("The pharmacy records the decision with its end."),
+    ),
+    "derogation-unknown": GateRule(N_("No decision on this derogation is known."), _ART_59, _CALL_PHARMACY),
+    "patient-mismatch": GateRule(
+        N_("The derogation was granted for another patient."),
+        N_("Individual derogation: one identified patient (ANSM, page for health professionals)"),
+        N_("Check the patient's identity, then call the pharmacy."),
+    ),
+    "patient-cap-reached": GateRule(
+        N_("The derogation allows %(cap)s patients, and all are counted."),
+        N_("Condition set by ANSM"),
+        N_("Ask the manufacturer for a change of the condition."),
+    ),
+    "partial-revision-only": GateRule(
+        N_("The derogation covers only the partial revision of an implanted system."),
+        _PARTIAL_SOURCE,
+        N_("For a complete system, choose a device with CE marking."),
+    ),
+    "implanted-system-missing": GateRule(
+        N_("Say which system is already implanted."),
+        _PARTIAL_SOURCE,
+        N_("Fill in the implanted system (%(expected)s)."),
+    ),
+    "consent-missing": GateRule(
+        N_("The patient has not been told that the device has no CE marking."),
+        _CONSENT_SOURCE,
+        N_("Inform the patient and record the decision."),
+    ),
+    "consent-undecided": GateRule(
+        N_("The patient is informed but has not decided."), _CONSENT_SOURCE, N_("Record the patient's decision.")
+    ),
+    "consent-refused": GateRule(N_("The patient refused."), _CONSENT_SOURCE, N_("Do not use it.")),
+    "consent-withdrawn": GateRule(N_("The patient withdrew the consent."), _CONSENT_SOURCE, N_("Do not use it.")),
+    "consent-emergency": GateRule(
+        N_("Emergency: consent could not be asked."),
+        _CONSENT_SOURCE,
+        N_("Inform the patient as soon as possible."),
+        blocks=False,
+    ),
+    "derogation-in-force": GateRule(
+        N_("Derogation in force until %(valid_until)s (included)."), _ART_59, "", blocks=False
+    ),
+    "consent-in-force": GateRule(N_("Consent of the patient in force."), _CONSENT_SOURCE, "", blocks=False),
+}
+"""Every code the gate can give. A code that does not block is a remark in favour or a duty that remains."""
+
+_BY_STATUS: Mapping[DerogationStatus, str] = {
+    DerogationStatus.NOT_YET: "derogation-not-yet",
+    DerogationStatus.ENDED: "derogation-ended",
+    DerogationStatus.SUSPENDED: "derogation-suspended",
+    DerogationStatus.WITHDRAWN: "derogation-withdrawn",
+    DerogationStatus.REFUSED: "derogation-refused",
+    DerogationStatus.END_UNKNOWN: "derogation-end-unknown",
+    DerogationStatus.UNKNOWN: "derogation-unknown",
+}
+_BY_CONSENT: Mapping[ConsentState, str] = {
+    ConsentState.NOT_ASKED: "consent-missing",
+    ConsentState.INFORMED: "consent-undecided",
+    ConsentState.REFUSED: "consent-refused",
+    ConsentState.WITHDRAWN: "consent-withdrawn",
+    ConsentState.EMERGENCY: "consent-emergency",
+    ConsentState.OBTAINED: "consent-in-force",
+}
+
+
+class UseRefused(RuleRefused):
+    """The gate is closed; nothing was written. ``findings`` says every reason."""
+
+    code = "use-refused"
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first = next(finding for finding in findings if FINDINGS[finding.code].blocks)
+        rule = FINDINGS[first.code]
+        super().__init__(rule.sentence, next_step=rule.next_step, **first.data)
+        self.findings = findings
+
+
+class UseDayInvalid(InvalidInput):
+    """The day of use lies in the future, or before the unit was received."""
+
+    code = "use-day-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageFacts:
+    """What the gate needs of the derogation that speaks for the device on the day of use."""
+
+    status: DerogationStatus
+    valid_until: date | None
+    is_listed: bool
+    partial_revision_only: bool
+    implanted_system: str
+    patient_id: UUID | None
+    patient_cap: int | None
+    other_patient_count: int
+    """Patients other than this one, already counted against the cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts:
+    """Everything the gate decides from."""
+
+    unit_state: UnitState
+    hold_reasons: tuple[str, ...]
+    expiration_date: date | None
+    reference: str
+    day: date
+    """Day of use, Paris calendar."""
+    patient_id: UUID
+    coverage: CoverageFacts | None
+    consent: ConsentState
+    intervention: Intervention
+    implanted_system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """May the device be used for this patient on this day, and why."""
+
+    is_open: bool
+    findings: tuple[Finding, ...]
+    """Reasons against first, then remarks."""
+
+
+def check_day(day: date, *, today: date, received_on: date) -> None:
+    """Check that a day of use can be.
+
+    Raises:
+        UseDayInvalid: in the future, or before receipt.
+    """
+    if day > today:
+        raise UseDayInvalid(
+            N_("The day of use is in the future."), fields={"used_on": N_("Give the day on which the device was used.")}
+        )
+    if day < received_on:
+        raise UseDayInvalid(
+            N_("The unit was received on %(received_on)s, after this day."),
+            fields={"used_on": N_("Give a day on or after receipt.")},
+            received_on=received_on.isoformat(),
+        )
+
+
+def decide(facts: GateFacts) -> Gate:
+    """Decide whether the gate is open: no finding may block."""
+    findings = [*_unit_findings(facts), *_derogation_findings(facts), *_consent_findings(facts)]
+    findings.sort(key=lambda finding: not FINDINGS[finding.code].blocks)
+    return Gate(is_open=not any(FINDINGS[finding.code].blocks for finding in findings), findings=tuple(findings))
+
+
+def _unit_findings(facts: GateFacts) -> list[Finding]:
+    findings = []
+    if facts.unit_state is UnitState.USED:
+        findings.append(Finding("unit-already-used"))
+    elif facts.unit_state not in USABLE:
+        findings.append(Finding("unit-not-released", {"state": facts.unit_state.value}))
+    findings += [Finding("unit-on-hold", {"reason": reason}) for reason in facts.hold_reasons]
+    if facts.expiration_date is not None and facts.expiration_date < facts.day:
+        findings.append(Finding("shelf-life-past", {"expired_on": facts.expiration_date.isoformat()}))
+    return findings
+
+
+def _derogation_findings(facts: GateFacts) -> list[Finding]:
+    coverage = facts.coverage
+    if coverage is None:
+        return [Finding("derogation-none")]
+    end = coverage.valid_until.isoformat() if coverage.valid_until else ""
+    findings = []
+    if not coverage.is_listed:
+        findings.append(Finding("reference-not-listed", {"reference": facts.reference}))
+    if coverage.status is DerogationStatus.IN_FORCE:
+        findings.append(Finding("derogation-in-force", {"valid_until": end}))
+    else:
+        findings.append(Finding(_BY_STATUS[coverage.status], {"valid_until": end, "day": facts.day.isoformat()}))
+    if coverage.patient_id not in {None, facts.patient_id}:
+        findings.append(Finding("patient-mismatch"))
+    if coverage.patient_cap is not None and coverage.other_patient_count >= coverage.patient_cap:
+        findings.append(Finding("patient-cap-reached", {"cap": str(coverage.patient_cap)}))
+    return findings + _revision_findings(facts, coverage)
+
+
+def _revision_findings(facts: GateFacts, coverage: CoverageFacts) -> list[Finding]:
+    if coverage.partial_revision_only and facts.intervention is not Intervention.PARTIAL_REVISION:
+        return [Finding("partial-revision-only")]
+    if facts.intervention is Intervention.PARTIAL_REVISION and not facts.implanted_system.strip():
+        return [Finding("implanted-system-missing", {"expected": coverage.implanted_system})]
+    return []
+
+
+def _consent_findings(facts: GateFacts) -> list[Finding]:
+    if facts.coverage is None:
+        return []
+    return [Finding(_BY_CONSENT[facts.consent])]

@@ -1,0 +1,123 @@
+"""The gate and the use log for programs."""
+
+from datetime import date
+from uuid import UUID
+
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from tracker import clock, http
+from tracker.actor import Permission
+from tracker.devices import queries as devices
+from tracker.patients import queries as patients
+from tracker.use import service
+from tracker.use.rules import FINDINGS, Gate, Intervention, Side
+from tracker.use.service import NewUse
+
+api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
+
+
+class GateQuestion(BaseModel):
+    """May this unit be used for this patient?"""
+
+    unit_number: str = Field(description="Number on our label")
+    patient_id: UUID
+    day: date | None = Field(default=None, description="Day of use, Paris calendar; today when absent")
+    intervention: Intervention = Intervention.PARTIAL_REVISION
+    implanted_system: str = Field(default="", max_length=300)
+
+
+class FindingAnswer(BaseModel):
+    """One reason."""
+
+    code: str
+    blocks: bool
+    data: dict[str, str]
+    sentence: str
+    source: str
+    next_step: str
+
+
+class GateAnswer(BaseModel):
+    """Whether the gate is open, and why."""
+
+    is_open: bool
+    findings: list[FindingAnswer]
+
+
+class UseRequest(BaseModel):
+    """One use."""
+
+    id: UUID = Field(description="UUIDv7 made by the client; the same id again is the same use")
+    unit_number: str
+    patient_id: UUID
+    used_on: date
+    operator_id: UUID
+    ward_id: UUID
+    side: Side
+    intervention: Intervention
+    implanted_system: str = Field(default="", max_length=300)
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class UseAnswer(BaseModel):
+    """A recorded use."""
+
+    id: UUID
+    unit_number: str
+    derogation_id: UUID
+    used_on: date
+
+
+@api.post("/uses/check", summary="Ask the gate", responses={200: GateAnswer})
+@http.requires(Permission.USE_WRITE)
+def check(body: GateQuestion) -> dict[str, object]:
+    """Say whether a unit may be used for a patient; nothing is written."""
+    now = clock.utc_now()
+    with http.transaction() as session:
+        patients.get_patient(session, body.patient_id)
+        result = service.check_use(
+            session,
+            unit=devices.get_unit(session, body.unit_number),
+            patient_id=body.patient_id,
+            day=body.day or clock.paris_day(now),
+            intervention=body.intervention,
+            implanted_system=body.implanted_system,
+            now=now,
+        )
+    return _answer(result.gate).model_dump(mode="json")
+
+
+def _answer(gate: Gate) -> GateAnswer:
+    return GateAnswer(
+        is_open=gate.is_open,
+        findings=[
+            FindingAnswer(
+                code=finding.code,
+                blocks=FINDINGS[finding.code].blocks,
+                data=dict(finding.data),
+                sentence=http.sentence(FINDINGS[finding.code].sentence, dict(finding.data)),
+                source=http.sentence(FINDINGS[finding.code].source),
+                next_step=http.sentence(FINDINGS[finding.code].next_step, dict(finding.data)),
+            )
+            for finding in gate.findings
+        ],
+    )
+
+
+@api.post("/uses", summary="Record a use", responses={201: UseAnswer})
+@http.requires(Permission.USE_WRITE)
+def record(body: UseRequest) -> tuple[dict[str, object], int]:
+    """Record that a unit was used; refused with every reason when the gate is closed."""
+    now = clock.utc_now()
+    with http.transaction() as session:
+        use = service.record_use(
+            session,
+            body.id,
+            new=NewUse(**body.model_dump(exclude={"id"})),
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
+    answer = UseAnswer(id=use.id, unit_number=body.unit_number, derogation_id=use.derogation_id, used_on=use.used_on)
+    return answer.model_dump(mode="json"), 201

@@ -1,0 +1,37 @@
+"""Forms of the gate and of the use log."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
+
+from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side
+
+
+class UseForm(FlaskForm):
+    """One use of one unit for one patient."""
+
+    request_id = HiddenField()
+    unit = HiddenField(validators=[DataRequired()])
+    patient = HiddenField(validators=[DataRequired()])
+    intervention = SelectField(
+        _l("Intervention"), choices=[(code.value, _l(label)) for code, label in INTERVENTION_LABELS.items()]
+    )
+    implanted_system = StringField(_l("System already implanted"), validators=[Optional(), Length(max=300)])
+    side = SelectField(
+        _l("Side"),
+        choices=[("", "—"), *((c.value, _l(label)) for c, label in SIDE_LABELS.items())],
+        validators=[InputRequired(_l("Choose a side, or 'not applicable'."))],
+    )
+    used_on = DateField(_l("Day of use"), validators=[InputRequired()])
+    operator_id = SelectField(_l("Operator"), validators=[InputRequired()])
+    ward_id = SelectField(_l("Place of use"), validators=[InputRequired()])
+    reason = TextAreaField(_l("Why this device"), validators=[DataRequired(), Length(max=2000)])
+
+    def chosen_side(self) -> Side:
+        """Return the side."""
+        return Side(self.side.data)
+
+    def chosen_intervention(self) -> Intervention:
+        """Return what is done."""
+        return Intervention(self.intervention.data)

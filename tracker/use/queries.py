@@ -1,0 +1,93 @@
+"""Reads of the use log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from scanners.udi import unit as unit_label
+from tracker.devices.models import Device, DeviceDefinition
+from tracker.errors import N_, NotFound
+from tracker.use.models import DeviceUse
+
+
+class UseNotFound(NotFound):
+    """No such use in this establishment."""
+
+    code = "use-not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class UseLine:
+    """One use in the log."""
+
+    use: DeviceUse
+    reference: str
+    designation: str
+    lot_number: str | None
+    serial_number: str | None
+    sequence: int
+
+    @property
+    def unit_number(self) -> str:
+        """Return the number on our label."""
+        return unit_label.format(self.sequence)
+
+
+_LINES = (
+    select(
+        DeviceUse,
+        DeviceDefinition.reference,
+        DeviceDefinition.designation,
+        Device.lot_number,
+        Device.serial_number,
+        Device.sequence,
+    )
+    .join(Device, Device.id == DeviceUse.device_id)
+    .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
+)
+
+
+def get_use(session: Session, use_id: UUID) -> UseLine:
+    """Return one use.
+
+    Raises:
+        UseNotFound: there is none with this id here.
+    """
+    row = session.execute(_LINES.where(DeviceUse.id == use_id)).one_or_none()
+    if row is None:
+        raise UseNotFound(N_("There is no such use."))
+    return UseLine(*row)
+
+
+def find_use_of_device(session: Session, device_id: UUID) -> DeviceUse | None:
+    """Return the use of a unit, None where it was not used."""
+    return session.scalar(select(DeviceUse).where(DeviceUse.device_id == device_id))
+
+
+def list_uses(session: Session, *, before: tuple[date, UUID] | None, limit: int) -> Sequence[UseLine]:
+    """Return uses, newest first; ``before`` is the day and id to page on from."""
+    statement = _LINES.order_by(DeviceUse.used_on.desc(), DeviceUse.id.desc()).limit(limit)
+    if before is not None:
+        used_on, use_id = before
+        statement = statement.where(
+            (DeviceUse.used_on < used_on) | ((DeviceUse.used_on == used_on) & (DeviceUse.id < use_id))
+        )
+    return [UseLine(*row) for row in session.execute(statement)]
+
+
+def list_uses_of_patient(session: Session, patient_id: UUID) -> Sequence[UseLine]:
+    """Return what was used for one patient, newest first."""
+    statement = _LINES.where(DeviceUse.patient_id == patient_id).order_by(DeviceUse.used_on.desc())
+    return [UseLine(*row) for row in session.execute(statement)]
+
+
+def count_other_patients(session: Session, derogation_id: UUID, patient_id: UUID) -> int:
+    """Return how many patients other than this one count against a derogation's cap."""
+    statement = select(func.count(DeviceUse.patient_id.distinct())).where(
+        DeviceUse.derogation_id == derogation_id, DeviceUse.patient_id != patient_id
+    )
+    return session.scalar(statement) or 0

@@ -116,6 +116,11 @@ class RegisterFilters:
     status: DerogationStatus | None = None
 
 
+def paris_day(instant: datetime) -> date:
+    """Return the calendar day in Paris at an instant; for services, which do not know the clock."""
+    return instant.astimezone(_PARIS).date()
+
+
 def lock_derogation(session: Session, derogation_id: UUID) -> None:
     """Wait until nobody else writes on one derogation: its rows are appended only, so no row can be locked."""
     session.execute(_LOCK, {"name": f"derogation:{derogation_id}"})
@@ -189,7 +194,7 @@ class _Life:
                 or (decision.kind in _INTERRUPTS and (decision.effective_from - end).days == 1)
             )
         ]
-        return min(instants).astimezone(_PARIS).date() if instants else None
+        return paris_day(min(instants)) if instants else None
 
 
 def _lives(session: Session, statement: _Query) -> dict[UUID, _Life]:
@@ -224,13 +229,14 @@ def scope_facts(entry: ScopeEntry) -> ScopeFacts:
     return ScopeFacts(entry.reference, entry.change, entry.effective_from, entry.recorded_at)
 
 
+_listed = aliased(ScopeEntry)
 _LISTS_REFERENCES = (
-    select(ScopeEntry.id)
+    select(_listed.id)
     .where(
-        ScopeEntry.derogation_id == Derogation.id,
-        ScopeEntry.reading == "",
-        ScopeEntry.effective_from <= bindparam("day"),
-        ScopeEntry.recorded_at <= bindparam("known_at"),
+        _listed.derogation_id == Derogation.id,
+        _listed.reading == "",
+        _listed.effective_from <= bindparam("day"),
+        _listed.recorded_at <= bindparam("known_at"),
     )
     .exists()
 )

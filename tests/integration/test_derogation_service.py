@@ -1,0 +1,455 @@
+"""Actions on the register: done, refused, audited, idempotent, two at once."""
+
+import threading
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import yaml
+from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
+from tracker import db
+from tracker.audit.models import AuditEntry
+from tracker.derogations import queries, rules, service
+from tracker.derogations.models import Decision, Derogation
+from tracker.derogations.queries import DerogationNotFound
+from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
+from tracker.derogations.service import LoadReport, NewDecision, NewDerogation, NewReference, NewScope
+from tracker.devices import service as devices
+from tracker.devices.queries import ManufacturerNotFound
+from tracker.devices.rules import NewManufacturer, RequestIdReused
+from tracker.documents import queries as documents
+from tracker.documents.models import DocumentKind
+from tracker.documents.service import FileRefused, NewFile
+from tracker.errors import NotPermitted
+from tracker.patients.queries import PatientNotFound
+
+LIST = Path("config/ansm_derogations_20240306.yaml")
+MAKER = UUID(int=0x111)
+ONE = UUID(int=0x222)
+FIRST = UUID(int=0x333)
+SECOND = UUID(int=0x444)
+PDF = b"%PDF-1.7 a letter"
+
+
+def listed() -> dict[str, object]:
+    content: dict[str, object] = yaml.safe_load(LIST.read_text(encoding="utf-8"))
+    return content
+
+
+def make(session: Session, **changes: object) -> Derogation:
+    devices.create_manufacturer(session, MAKER, new=NewManufacturer("Amplitude"), actor=ALICE, now=NOW)
+    new = NewDerogation(
+        kind=DerogationKind.PARTIAL_REVISION,
+        domain=Domain.JOINT,
+        designation="Inserts SCORE",
+        manufacturer_id=MAKER,
+        source="letter",
+        partial_revision_only=True,
+        implanted_system="SCORE",
+    )
+    return service.create_derogation(session, ONE, new=replace(new, **changes), actor=ALICE, now=NOW)  # type: ignore[arg-type]
+
+
+def grant(**changes: object) -> NewDecision:
+    new = NewDecision(
+        derogation_id=ONE,
+        kind=DecisionKind.GRANTED,
+        effective_from=date(2025, 7, 27),
+        valid_until=date(2026, 7, 26),
+        decided_on=date(2025, 7, 1),
+        reference="2025-DM-17",
+        added=(NewReference("1-020163C", "Taille C"), NewReference("1-020164C")),
+    )
+    return replace(new, **changes)  # type: ignore[arg-type]
+
+
+def letter(content: bytes = PDF) -> NewFile:
+    return NewFile(DocumentKind.PHOTO, "unknown", "lettre ANSM.pdf", content, has_patient_data=True)
+
+
+def actions(session: Session) -> list[str]:
+    return list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.sequence)))
+
+
+def status(session: Session, day: date = TODAY) -> DerogationStatus:
+    return queries.get_sheet(session, ONE, day=day, known_at=NOW).status
+
+
+def test_a_granted_derogation_is_in_force_and_covers_its_references(session: Session) -> None:
+    make(session)
+
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+
+    (coverage,) = queries.find_coverage(session, manufacturer_id=MAKER, reference="1-020163C", day=TODAY, known_at=NOW)
+    assert coverage.standing.status is DerogationStatus.IN_FORCE
+    assert (coverage.is_listed, coverage.has_list, coverage.decision_reference) == (True, True, "2025-DM-17")
+    assert actions(session) == ["manufacturer:created", "derogation:created", "decision:recorded"]
+
+
+def test_the_letter_is_kept_and_hashed(session: Session) -> None:
+    make(session)
+
+    decision = service.record_decision(session, FIRST, new=grant(document=letter()), actor=ALICE, now=NOW)
+
+    assert decision.document_id is not None
+    kept = documents.get_document(session, decision.document_id)
+    assert (kept.kind, kept.subject, kept.has_patient_data) == (DocumentKind.DECISION, f"derogation:{ONE}", False)
+    assert documents.read_content(session, kept.id) == PDF
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "decision:recorded")).one()
+    assert entry.details["sha256"] == kept.sha256
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a spreadsheet", b"%PDF-" + b"0" * (20 * 1024 * 1024)])
+def test_an_empty_odd_or_oversized_letter_is_refused_and_nothing_is_written(session: Session, content: bytes) -> None:
+    make(session)
+
+    with pytest.raises(FileRefused):
+        service.record_decision(session, FIRST, new=grant(document=letter(content)), actor=ALICE, now=NOW)
+
+    assert queries.list_decisions(session, ONE) == []
+    assert queries.list_scope(session, ONE) == []
+    assert "decision:recorded" not in actions(session)
+
+
+def test_an_extension_turns_an_ended_derogation(session: Session) -> None:
+    make(session)
+    service.record_decision(
+        session,
+        FIRST,
+        new=grant(effective_from=date(2024, 3, 6), valid_until=date(2024, 7, 26), decided_on=None),
+        actor=ALICE,
+        now=NOW,
+    )
+    before = status(session)
+
+    extension = NewDecision(ONE, DecisionKind.EXTENDED, TODAY, valid_until=TODAY + timedelta(days=30), decided_on=TODAY)
+    service.record_decision(session, SECOND, new=extension, actor=ALICE, now=NOW)
+
+    assert (before, status(session)) == (DerogationStatus.ENDED, DerogationStatus.IN_FORCE)
+    assert status(session, TODAY - timedelta(days=1)) is DerogationStatus.ENDED
+
+
+def test_the_same_request_again_changes_nothing(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(document=letter()), actor=ALICE, now=NOW)
+    count = len(actions(session))
+
+    make(session)
+    again = service.record_decision(session, FIRST, new=grant(document=letter()), actor=ALICE, now=NOW)
+
+    assert again.id == FIRST
+    assert len(actions(session)) == count
+    assert len(queries.list_scope(session, ONE)) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [grant(valid_until=date(2026, 7, 27)), grant(document=letter()), grant(reference="2025-DM-18")]
+)
+def test_a_request_number_used_for_another_decision_is_refused(session: Session, other: NewDecision) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+
+    with pytest.raises(RequestIdReused):
+        service.record_decision(session, FIRST, new=other, actor=ALICE, now=NOW)
+
+
+def test_a_request_number_used_for_another_derogation_is_refused(session: Session) -> None:
+    make(session)
+
+    with pytest.raises(RequestIdReused):
+        make(session, designation="Another")
+
+
+def test_what_the_rules_refuse_writes_nothing(session: Session) -> None:
+    make(session)
+    count = len(actions(session))
+    extension = NewDecision(ONE, DecisionKind.EXTENDED, TODAY, valid_until=TODAY, document=letter())
+
+    with pytest.raises(rules.DecisionContradicts):
+        service.record_decision(session, FIRST, new=extension, actor=ALICE, now=NOW)
+
+    assert len(actions(session)) == count
+    assert documents.list_documents(session, f"derogation:{ONE}") == []
+
+
+def test_a_letter_dated_tomorrow_in_paris_is_refused(session: Session) -> None:
+    make(session)
+
+    with pytest.raises(rules.DecisionDatesWrong):
+        service.record_decision(session, FIRST, new=grant(decided_on=TODAY + timedelta(days=1)), actor=ALICE, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"designation": "  "},
+        {"kind": DerogationKind.INDIVIDUAL},
+        {"patient_id": UUID(int=9)},
+        {"partial_revision_only": False},
+    ],
+)
+def test_an_incomplete_derogation_is_refused(session: Session, changes: dict[str, object]) -> None:
+    with pytest.raises(service.DerogationIncomplete) as refusal:
+        make(session, **changes)
+
+    assert refusal.value.fields
+
+
+def test_a_forged_patient_or_manufacturer_is_refused(session: Session) -> None:
+    with pytest.raises(PatientNotFound):
+        make(session, kind=DerogationKind.INDIVIDUAL, patient_id=UUID(int=9))
+    with pytest.raises(ManufacturerNotFound):
+        make(session, manufacturer_id=UUID(int=9))
+
+    assert session.get(Derogation, ONE) is None
+
+
+def test_a_surgeon_may_not_write_in_the_register(session: Session) -> None:
+    derogation = make(session)
+    new = NewDerogation(derogation.kind, derogation.domain, "x", MAKER, "y", partial_revision_only=True)
+
+    with pytest.raises(NotPermitted):
+        service.create_derogation(session, SECOND, new=new, actor=CHARLIE, now=NOW)
+    with pytest.raises(NotPermitted):
+        service.record_decision(session, FIRST, new=grant(), actor=CHARLIE, now=NOW)
+    with pytest.raises(NotPermitted):
+        service.add_scope(session, FIRST, new=NewScope(ONE, TODAY, "because"), actor=CHARLIE, now=NOW)
+    with pytest.raises(NotPermitted):
+        service.load_register(session, listed(), actor=CHARLIE, now=NOW)
+
+
+def test_another_hospital_sees_nothing_and_its_ids_cannot_be_taken(session: Session) -> None:
+    make(session)
+    enter(session, HOSPITAL_B)
+    session.expunge_all()
+
+    with pytest.raises(DerogationNotFound):
+        service.record_decision(session, FIRST, new=grant(), actor=GUY, now=NOW)
+    other_maker = devices.create_manufacturer(
+        session, UUID(int=0x112), new=NewManufacturer("Amplitude"), actor=GUY, now=NOW
+    )
+    new = NewDerogation(DerogationKind.GLOBAL, Domain.OTHER, "x", other_maker.id, "y")
+    with pytest.raises(RequestIdReused):
+        service.create_derogation(session, ONE, new=new, actor=GUY, now=NOW)
+
+
+def test_a_decision_brings_references_in_and_out(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+    changed = NewDecision(
+        ONE, DecisionKind.SCOPE_CHANGED, TODAY, added=(NewReference("1-020165C"),), removed=("1-020163C",)
+    )
+
+    service.record_decision(session, SECOND, new=changed, actor=ALICE, now=NOW)
+
+    entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, ONE)]
+    assert rules.references_on(entries, TODAY, known_at=NOW) == {"1-020164C", "1-020165C"}
+    assert rules.references_on(entries, TODAY - timedelta(days=1), known_at=NOW) == {"1-020163C", "1-020164C"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"added": (NewReference("A"), NewReference(" A "))},
+        {"added": (NewReference("  "),)},
+        {"removed": ("not there",)},
+    ],
+)
+def test_references_that_cannot_enter_or_leave_are_refused(session: Session, changes: dict[str, object]) -> None:
+    make(session)
+
+    with pytest.raises(service.ScopeWrong):
+        service.record_decision(session, FIRST, new=grant(**changes), actor=ALICE, now=NOW)
+
+    assert queries.list_decisions(session, ONE) == []
+
+
+def test_a_pharmacist_reads_a_scope_written_in_words(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(added=()), actor=ALICE, now=NOW)
+    reading = NewScope(ONE, TODAY, "Tête 14×16 de l'annexe", (NewReference("T-1416"),))
+
+    counts = [service.add_scope(session, SECOND, new=reading, actor=ALICE, now=NOW) for _ in range(2)]
+
+    coverage = queries.get_coverage(session, ONE, reference="T-1416", day=TODAY, known_at=NOW)
+    assert counts == [1, 0]
+    assert (coverage.is_listed, coverage.has_list, coverage.reading) == (True, False, "Tête 14×16 de l'annexe")
+    assert actions(session)[-1] == "scope:changed"
+
+
+@pytest.mark.parametrize("new", [NewScope(ONE, TODAY, "because"), NewScope(ONE, TODAY, " ", (NewReference("A"),))])
+def test_a_reading_without_reference_or_words_is_refused(session: Session, new: NewScope) -> None:
+    make(session)
+
+    with pytest.raises(service.ScopeWrong):
+        service.add_scope(session, SECOND, new=new, actor=ALICE, now=NOW)
+
+
+def test_a_correction_names_what_it_corrects_and_keeps_it(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+
+    corrected = grant(valid_until=date(2026, 6, 26), added=(), corrects_id=FIRST)
+    service.record_decision(session, SECOND, new=corrected, actor=ALICE, now=NOW + timedelta(hours=1))
+
+    later = NOW + timedelta(hours=1)
+    assert queries.get_sheet(session, ONE, day=TODAY, known_at=later).valid_until == date(2026, 6, 26)
+    assert queries.get_sheet(session, ONE, day=TODAY, known_at=NOW).valid_until == date(2026, 7, 26)
+    assert len(queries.list_decisions(session, ONE)) == 2
+
+
+def test_the_program_cannot_rewrite_a_decision(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+
+    for statement in ("update derogation_decision set valid_until = now()", "delete from derogation_decision"):
+        with pytest.raises(DatabaseError), session.begin_nested():
+            session.execute(text(statement))
+
+
+def test_the_list_of_ansm_loads_eight_derogations_that_have_ended(session: Session) -> None:
+    report = service.load_register(session, listed(), actor=ALICE, now=NOW)
+
+    standings = queries.list_standings(session, day=TODAY, known_at=NOW)
+    ends = sorted((found.manufacturer_name, str(found.valid_until)) for found in standings)
+    assert (len(report.created), report.decision_count) == (8, 9)
+    assert {found.status for found in standings} == {DerogationStatus.ENDED}
+    assert ends == [
+        ("Amplitude", "2024-07-26"),
+        ("Biotechni", "2025-01-11"),
+        ("Ceraver", "2024-06-14"),
+        ("GLOBAL D", "2024-05-31"),
+        ("GLOBAL D", "2024-05-31"),
+        ("GLOBAL D", "2025-02-28"),
+        ("Groupe Lépine", "2025-02-26"),
+        ("Groupe Lépine", "2025-03-04"),
+    ]
+
+
+def test_the_list_of_ansm_has_the_twenty_references_of_score(session: Session) -> None:
+    service.load_register(session, listed(), actor=ALICE, now=NOW)
+
+    page = queries.list_derogations(
+        session, filters=queries.RegisterFilters(text="SOCRE"), day=TODAY, known_at=NOW, after=None, limit=9
+    )
+    (score,) = page.standings
+    entries = queries.list_scope(session, score.id)
+    expected = {f"1-02016{row}{size}" for row in range(1, 6) for size in "ABCD"}
+    assert {entry.reference for entry in entries} == expected
+    assert len(entries) == 20
+    (one,) = [entry for entry in entries if entry.reference == "1-020163C"]
+    assert one.label == "Insert mobile de révision SCORE® – Taille C – Épaisseur 14 mm"
+
+
+def test_the_list_of_ansm_is_loaded_once(session: Session) -> None:
+    service.load_register(session, listed(), actor=ALICE, now=NOW)
+    count = len(actions(session))
+
+    report = service.load_register(session, listed(), actor=ALICE, now=NOW)
+
+    assert report == LoadReport(unchanged=report.unchanged)
+    assert len(report.unchanged) == 8
+    assert len(actions(session)) == count
+
+
+def test_two_hospitals_load_the_same_list(session: Session) -> None:
+    service.load_register(session, listed(), actor=ALICE, now=NOW)
+    enter(session, HOSPITAL_B)
+    session.expunge_all()
+
+    report = service.load_register(session, listed(), actor=GUY, now=NOW)
+
+    assert len(report.created) == 8
+
+
+def test_a_list_that_says_something_else_leaves_the_register_alone(session: Session) -> None:
+    service.load_register(session, listed(), actor=ALICE, now=NOW)
+    content = listed()
+    content["derogations"][0]["scope_text"] = "other words"  # type: ignore[index]
+
+    report = service.load_register(session, content, actor=ALICE, now=NOW)
+
+    assert report.differing == ("global-d-ciny",)
+
+
+def test_an_extension_already_recorded_by_hand_does_not_stop_a_list(session: Session) -> None:
+    service.load_register(session, listed(), actor=ALICE, now=NOW)
+    content = listed()
+    again = {"key": "granted-again", "kind": "granted", "effective_from": date(2024, 4, 1)}
+    content["derogations"][1]["decisions"].append(again)  # type: ignore[index]
+
+    report = service.load_register(session, content, actor=ALICE, now=NOW)
+
+    assert (report.differing, report.decision_count) == (("global-d-clinic",), 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"source": "x", "derogations": [{"key": "y"}]},
+        {"source": "x", "derogations": [], "misspelt": 1},
+    ],
+)
+def test_a_list_of_another_form_is_refused_with_the_place(session: Session, content: dict[str, object]) -> None:
+    with pytest.raises(service.RegisterUnreadable) as refusal:
+        service.load_register(session, content, actor=ALICE, now=NOW)
+
+    assert refusal.value.fields
+
+
+def test_two_pharmacists_who_record_the_same_letter_at_once_make_one_decision(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        make(session)
+    barrier = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def record(decision_id: UUID) -> None:
+        barrier.wait()
+        try:
+            with db.transaction(database, HOSPITAL_A) as session:
+                service.record_decision(session, decision_id, new=grant(document=letter()), actor=ALICE, now=NOW)
+            outcomes.append("recorded")
+        except rules.AlreadyRecorded as refusal:
+            outcomes.append(refusal.code)
+
+    threads = [threading.Thread(target=record, args=(decision_id,)) for decision_id in (FIRST, SECOND)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["decision-already-recorded", "recorded"]
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert len(session.scalars(select(Decision)).all()) == 1
+        assert len(documents.list_documents(session, f"derogation:{ONE}")) == 1
+
+
+def test_one_request_sent_twice_at_once_is_one_decision(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        make(session)
+    barrier = threading.Barrier(2)
+    recorded: list[UUID] = []
+
+    def record() -> None:
+        barrier.wait()
+        with db.transaction(database, HOSPITAL_A) as session:
+            recorded.append(
+                service.record_decision(session, FIRST, new=grant(document=letter()), actor=ALICE, now=NOW).id
+            )
+
+    threads = [threading.Thread(target=record) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert recorded == [FIRST, FIRST]
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert len(documents.list_documents(session, f"derogation:{ONE}")) == 1

@@ -1,0 +1,500 @@
+"""Actions on the register: a derogation, its decisions, its scope, and the loading of a list.
+
+Everything is appended. Whoever writes on one derogation waits for whoever already does, so that two decisions recorded
+at once are checked against each other, and one request sent twice is one row.
+"""
+
+import hashlib
+from dataclasses import asdict, astuple, dataclass, replace
+from datetime import date, datetime
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from tracker import db
+from tracker.actor import Actor, Permission
+from tracker.audit import service as audit
+from tracker.derogations import queries, rules
+from tracker.derogations.models import Decision, Derogation, ScopeEntry
+from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain, ScopeChangeKind
+from tracker.devices import queries as devices
+from tracker.devices import service as devices_service
+from tracker.devices.rules import NewManufacturer, check_same_request
+from tracker.documents import queries as documents
+from tracker.documents import service as documents_service
+from tracker.documents.models import Document, DocumentKind
+from tracker.documents.service import NewFile
+from tracker.errors import N_, Conflict, InvalidInput
+from tracker.patients import queries as patients
+
+
+class DerogationIncomplete(InvalidInput):
+    """Something a derogation of this kind must say is missing, or says what it cannot."""
+
+    code = "derogation-incomplete"
+
+
+class ScopeWrong(InvalidInput):
+    """The references that enter or leave the scope cannot do so."""
+
+    code = "scope-wrong"
+
+
+class RegisterUnreadable(InvalidInput):
+    """A list of derogations does not have the documented form; nothing was loaded."""
+
+    code = "register-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDerogation:
+    """What is known of a new derogation."""
+
+    kind: DerogationKind
+    domain: Domain
+    designation: str
+    manufacturer_id: UUID
+    source: str
+    legal_basis: str = ""
+    partial_revision_only: bool = False
+    implanted_system: str = ""
+    scope_text: str = ""
+    patient_id: UUID | None = None
+    is_fictional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewReference:
+    """A reference that enters the scope, with its label as printed."""
+
+    reference: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """One decision as its letter says it."""
+
+    derogation_id: UUID
+    kind: DecisionKind
+    effective_from: date
+    valid_until: date | None = None
+    decided_on: date | None = None
+    reference: str = ""
+    patient_cap: int | None = None
+    note: str = ""
+    source: str = ""
+    document: NewFile | None = None
+    """The letter; what it is about is set here."""
+    corrects_id: UUID | None = None
+    added: tuple[NewReference, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewScope:
+    """References that enter or leave a scope by the pharmacist's written reading of it."""
+
+    derogation_id: UUID
+    effective_from: date
+    reading: str
+    added: tuple[NewReference, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+_STATED = (
+    "derogation_id",
+    "kind",
+    "effective_from",
+    "valid_until",
+    "decided_on",
+    "reference",
+    "patient_cap",
+    "note",
+    "source",
+    "corrects_id",
+)
+"""What a decision says, apart from its letter and its references."""
+
+
+def create_derogation(
+    session: Session, derogation_id: UUID, *, new: NewDerogation, actor: Actor, now: datetime
+) -> Derogation:
+    """Enter a derogation in the register, without any decision yet; the same request again returns the same row.
+
+    Raises:
+        DerogationIncomplete: something is missing, or does not fit the kind.
+        ManufacturerNotFound: there is no such manufacturer here.
+        PatientNotFound: there is no such patient here.
+        RequestIdReused: the id belongs to something else.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    queries.lock_derogation(session, derogation_id)
+    existing = session.get(Derogation, derogation_id)
+    if existing is not None:
+        check_same_request(is_same=all(getattr(existing, name) == value for name, value in asdict(new).items()))
+        return existing
+    _check_derogation(new)
+    devices.get_manufacturer(session, new.manufacturer_id)
+    if new.patient_id is not None:
+        patients.get_patient(session, new.patient_id)
+    values = {
+        **asdict(new),
+        "id": derogation_id,
+        "establishment_id": actor.establishment_id,
+        "recorded_at": now,
+        "recorded_by_id": actor.id,
+    }
+    created = session.scalars(upsert(Derogation).values(values).on_conflict_do_nothing().returning(Derogation)).all()
+    check_same_request(is_same=bool(created))  # nothing is made when the id is that of another establishment's row
+    audit.append(
+        session,
+        actor=actor,
+        action="derogation:created",
+        subject=f"derogation:{derogation_id}",
+        details={"kind": new.kind.value, "domain": new.domain.value, "manufacturer_id": str(new.manufacturer_id)},
+        now=now,
+    )
+    return created[0]
+
+
+def _check_derogation(new: NewDerogation) -> None:
+    if not new.designation.strip():
+        raise DerogationIncomplete(
+            N_("A derogation has a designation."), fields={"designation": N_("Type it as the decision prints it.")}
+        )
+    if (new.kind is DerogationKind.INDIVIDUAL) != (new.patient_id is not None):
+        raise DerogationIncomplete(
+            N_("An individual derogation names one patient; no other kind does."),
+            fields={"ipp": N_("Give the IPP for an individual derogation, and only then.")},
+            next_step=N_("Check the kind of derogation and the patient."),
+        )
+    if new.kind is DerogationKind.PARTIAL_REVISION and not new.partial_revision_only:
+        raise DerogationIncomplete(
+            N_("An annual derogation of this kind covers partial revisions only (CSP R.5211-19)."),
+            fields={"partial_revision_only": N_("Tick it, or choose another kind.")},
+        )
+
+
+def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, actor: Actor, now: datetime) -> Decision:
+    """Record one decision on a derogation, with its letter frozen; the same request again returns the same row.
+
+    Raises:
+        DerogationNotFound: there is no such derogation here.
+        DecisionDatesWrong, DecisionIncomplete, CorrectionRefused, AlreadyRecorded, DecisionContradicts: of the rules.
+        ScopeWrong: a reference is empty, given twice, or leaves a scope it is not in.
+        FileRefused: the letter is empty, too large or of another kind.
+        RequestIdReused: the id belongs to another decision.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    queries.lock_derogation(session, new.derogation_id)
+    derogation = queries.get_derogation(session, new.derogation_id)
+    existing = session.get(Decision, decision_id)
+    if existing is not None:
+        check_same_request(is_same=_says_the_same(session, existing, new))
+        return existing
+    _check_new_decision(session, decision_id, new, now=now)
+    letter = _freeze_letter(session, derogation, new.document, actor=actor, now=now)
+    values = {
+        **{name: getattr(new, name) for name in _STATED},
+        "id": decision_id,
+        "establishment_id": actor.establishment_id,
+        "document_id": letter.id if letter else None,
+        "recorded_at": now,
+        "recorded_by_id": actor.id,
+        "recorded_by_name": actor.display_name,
+    }
+    recorded = session.scalars(upsert(Decision).values(values).on_conflict_do_nothing().returning(Decision)).all()
+    check_same_request(is_same=bool(recorded))  # nothing is made when the id is that of another establishment's row
+    _append_scope(session, decision_id, _scope_of(new), actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="decision:recorded",
+        subject=f"derogation:{new.derogation_id}",
+        details=_audited(decision_id, new, sha256=letter.sha256 if letter else ""),
+        now=now,
+    )
+    return recorded[0]
+
+
+def _check_new_decision(session: Session, decision_id: UUID, new: NewDecision, *, now: datetime) -> None:
+    facts = DecisionFacts(
+        id=decision_id,
+        kind=new.kind,
+        effective_from=new.effective_from,
+        valid_until=new.valid_until,
+        patient_cap=new.patient_cap,
+        decided_on=new.decided_on,
+        recorded_at=now,
+        corrects_id=new.corrects_id,
+    )
+    recorded = [queries.decision_facts(row) for row in queries.list_decisions(session, new.derogation_id)]
+    rules.check_decision(
+        recorded,
+        facts,
+        today=queries.paris_day(now),
+        changes_scope=bool(new.added or new.removed),
+        has_note=bool(new.note.strip()),
+    )
+    _check_scope(session, _scope_of(new), now=now)
+
+
+def _says_the_same(session: Session, existing: Decision, new: NewDecision) -> bool:
+    sha256 = hashlib.sha256(new.document.content).hexdigest() if new.document else None
+    stored = documents.get_document(session, existing.document_id).sha256 if existing.document_id else None
+    return sha256 == stored and all(getattr(existing, name) == getattr(new, name) for name in _STATED)
+
+
+def _freeze_letter(
+    session: Session, derogation: Derogation, letter: NewFile | None, *, actor: Actor, now: datetime
+) -> Document | None:
+    if letter is None:
+        return None
+    file = replace(
+        letter,
+        kind=DocumentKind.DECISION,
+        subject=f"derogation:{derogation.id}",
+        has_patient_data=derogation.patient_id is not None,
+    )
+    return documents_service.freeze(session, file, actor=actor, now=now)
+
+
+def _audited(decision_id: UUID, new: NewDecision, *, sha256: str) -> dict[str, str]:
+    """Return what the trail tells of a decision: no words that a person typed freely, except ANSM's number."""
+    told = {
+        "decision_id": str(decision_id),
+        "kind": new.kind.value,
+        "effective_from": new.effective_from.isoformat(),
+        "valid_until": new.valid_until.isoformat() if new.valid_until else "",
+        "patient_cap": str(new.patient_cap or ""),
+        "reference": new.reference,
+        "corrects_id": str(new.corrects_id or ""),
+        "sha256": sha256,
+        "added_count": str(len(new.added) or ""),
+        "removed_count": str(len(new.removed) or ""),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def add_scope(session: Session, request_id: UUID, *, new: NewScope, actor: Actor, now: datetime) -> int:
+    """Record the pharmacist's reading of a scope written in words; return how many entries were added.
+
+    The same request again adds nothing and returns 0.
+
+    Raises:
+        DerogationNotFound: there is no such derogation here.
+        ScopeWrong: nothing is given, no reading is written, or a reference cannot enter or leave.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    queries.lock_derogation(session, new.derogation_id)
+    queries.get_derogation(session, new.derogation_id)
+    if not new.added and not new.removed:
+        raise ScopeWrong(N_("No reference is given."), fields={"references": N_("Type one reference per line.")})
+    if not new.reading.strip():
+        raise ScopeWrong(
+            N_("A scope written in words is read by a pharmacist, who says why the reference is in it."),
+            fields={"reading": N_("Write your reading of the decision.")},
+        )
+    ids = [_entry_id(request_id, change, reference) for change, reference, _ in _changes(new)]
+    if session.scalars(select(ScopeEntry.id).where(ScopeEntry.id.in_(ids))).first() is not None:
+        return 0
+    _check_scope(session, new, now=now)
+    count = _append_scope(session, request_id, new, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="scope:changed",
+        subject=f"derogation:{new.derogation_id}",
+        details={"added_count": str(len(new.added)), "removed_count": str(len(new.removed))},
+        now=now,
+    )
+    return count
+
+
+def _scope_of(new: NewDecision) -> NewScope:
+    return NewScope(new.derogation_id, new.effective_from, "", new.added, new.removed)
+
+
+def _changes(new: NewScope) -> list[tuple[ScopeChangeKind, str, str]]:
+    added = [(ScopeChangeKind.ADDED, item.reference.strip(), item.label.strip()) for item in new.added]
+    return added + [(ScopeChangeKind.REMOVED, reference.strip(), "") for reference in new.removed]
+
+
+def _check_scope(session: Session, new: NewScope, *, now: datetime) -> None:
+    given = [reference for _, reference, _ in _changes(new)]
+    if not given:
+        return
+    if not all(given) or len(set(given)) < len(given):
+        raise ScopeWrong(
+            N_("A reference is empty or given twice."), fields={"references": N_("Type each reference once.")}
+        )
+    entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, new.derogation_id)]
+    present = rules.references_on(entries, new.effective_from, known_at=max([now, *(e.recorded_at for e in entries)]))
+    absent = sorted({reference.strip() for reference in new.removed} - present)
+    if absent:
+        raise ScopeWrong(
+            N_("The reference %(reference)s is not in the scope on this day."),
+            fields={"references_removed": N_("Check the references that leave.")},
+            reference=absent[0],
+        )
+
+
+def _append_scope(session: Session, origin_id: UUID, new: NewScope, *, actor: Actor, now: datetime) -> int:
+    """Append the entries of one decision or one reading; their ids follow from its id."""
+    rows = [
+        {
+            "id": _entry_id(origin_id, change, reference),
+            "establishment_id": actor.establishment_id,
+            "derogation_id": new.derogation_id,
+            "change": change,
+            "reference": reference,
+            "label": label,
+            "effective_from": new.effective_from,
+            "reading": new.reading.strip(),
+            "recorded_at": now,
+            "recorded_by_id": actor.id,
+        }
+        for change, reference, label in _changes(new)
+    ]
+    if rows:
+        session.execute(insert(ScopeEntry), rows)
+    return len(rows)
+
+
+def _entry_id(origin_id: UUID, change: ScopeChangeKind, reference: str) -> UUID:
+    return uuid5(origin_id, f"{change.value}:{reference}")
+
+
+class ListedDecision(BaseModel):
+    """One decision of a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    kind: DecisionKind
+    effective_from: date
+    valid_until: date | None = None
+    decided_on: date | None = None
+    reference: str = ""
+    patient_cap: int | None = None
+    note: str = ""
+    references: tuple[NewReference, ...] = ()
+
+
+class ListedDerogation(BaseModel):
+    """One derogation of a list. ``key`` never changes: it is how a second loading finds what the first one wrote."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    kind: DerogationKind
+    domain: Domain
+    company: str
+    designation: str
+    legal_basis: str
+    partial_revision_only: bool
+    implanted_system: str = ""
+    scope_text: str = ""
+    is_fictional: bool = False
+    decisions: tuple[ListedDecision, ...]
+
+
+class ListedRegister(BaseModel):
+    """A list of derogations (docs/derogations.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    derogations: tuple[ListedDerogation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a loading did, by key."""
+
+    created: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    """Already there; a decision that the list adds was recorded."""
+    differing: tuple[str, ...] = ()
+    """There with another content, or with decisions that contradict the list: a person must look."""
+    decision_count: int = 0
+    """Decisions recorded."""
+
+
+def load_register(session: Session, register: dict[str, object], *, actor: Actor, now: datetime) -> LoadReport:
+    """Enter a list of derogations; loading it again changes nothing.
+
+    Raises:
+        RegisterUnreadable: the list does not have the documented form.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    try:
+        listed = ListedRegister.model_validate(register)
+    except ValidationError as error:
+        fields = {".".join(str(part) for part in item["loc"]): item["msg"] for item in error.errors()}
+        raise RegisterUnreadable(
+            N_("The list of derogations cannot be read: %(where)s."), fields=fields, where=next(iter(fields))
+        ) from error
+    report = LoadReport()
+    for one in listed.derogations:
+        loaded = _load(session, one, source=listed.source, actor=actor, now=now)
+        report = LoadReport(*(total + part for total, part in zip(astuple(report), astuple(loaded), strict=True)))
+    if report.created or report.decision_count:
+        audit.append(
+            session,
+            actor=actor,
+            action="register:loaded",
+            subject=f"establishment:{actor.establishment_id}",
+            details={"created_count": str(len(report.created)), "decision_count": str(report.decision_count)},
+            now=now,
+        )
+    return report
+
+
+def _load(session: Session, one: ListedDerogation, *, source: str, actor: Actor, now: datetime) -> LoadReport:
+    derogation_id = uuid5(actor.establishment_id, f"derogation:{one.key}")
+    is_new = session.get(Derogation, derogation_id) is None
+    new = NewDerogation(
+        **one.model_dump(exclude={"key", "company", "decisions"}),
+        manufacturer_id=_manufacturer_id(session, one.company, actor=actor, now=now),
+        source=source,
+    )
+    try:
+        create_derogation(session, derogation_id, new=new, actor=actor, now=now)
+        count = sum(
+            _load_decision(session, derogation_id, decision, source=source, actor=actor, now=now)
+            for decision in one.decisions
+        )
+    except Conflict:
+        return LoadReport(differing=(one.key,))
+    return LoadReport((one.key,) if is_new else (), () if is_new else (one.key,), (), count)
+
+
+def _load_decision(
+    session: Session, derogation_id: UUID, one: ListedDecision, *, source: str, actor: Actor, now: datetime
+) -> bool:
+    """Record one decision of a list; return False when it was there."""
+    decision_id = uuid5(derogation_id, one.key)
+    if session.get(Decision, decision_id) is not None:
+        return False
+    new = NewDecision(
+        **one.model_dump(exclude={"key", "references"}),
+        derogation_id=derogation_id,
+        source=source,
+        added=one.references,
+    )
+    record_decision(session, decision_id, new=new, actor=actor, now=now)
+    return True
+
+
+def _manufacturer_id(session: Session, name: str, *, actor: Actor, now: datetime) -> UUID:
+    """Return the manufacturer of a name, added where there is none; capitals do not count."""
+    known = {row.name.casefold(): row.id for row in devices.list_manufacturers(session)}
+    if name.casefold() in known:
+        return known[name.casefold()]
+    new = NewManufacturer(name=name)
+    return devices_service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=now).id

@@ -22,7 +22,7 @@ from scanners.readers.reading import Corners
 
 try:
     from pyzbar import pyzbar
-except ImportError:  # the wheel holds no libzbar: it comes from the system or not at all
+except ImportError:  # pragma: no cover - the wheel holds no libzbar: it comes from the system or not at all
     _zbar: ModuleType | None = None
 else:
     _zbar = pyzbar

@@ -21,7 +21,7 @@ _MEMORY_BYTES = 1_500_000_000
 _GRACE_SECONDS = 2
 
 
-def bind() -> None:
+def bind() -> None:  # pragma: no cover - binds the process that calls it; seen from outside in the tests
     """Give up what a decoder does not need."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -44,7 +44,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def main() -> None:
+def main() -> None:  # pragma: no cover - runs in the reader process only
     """Serve requests, with nothing but readings on the output."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not garble the answers
@@ -52,5 +52,5 @@ def main() -> None:
     serve(sys.stdin.buffer, answers)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - see main
     main()

@@ -18,7 +18,7 @@ class Limits:
     """Pages of a PDF or a TIFF; the following ones are left out."""
     ladder_seconds: float = 4.0
     """No further pass is begun on a page after that time. A pass under way is ended only from outside (isolation)."""
-    file_seconds: float = 20.0
+    file_seconds: float = 10.0
     """No further page is begun after that time; pages share what is left of it."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 try:
     import serial  # type: ignore[import-untyped,import-not-found,unused-ignore]  # without types, often not installed
-except ImportError:  # only needed where a scanner hangs on a serial port
+except ImportError:  # pragma: no cover - only needed where a scanner hangs on a serial port
     serial = None
 
 # scanners.scan reads no more; what is longer is a scanner gone mad or another machine on its line.

@@ -1,7 +1,6 @@
 """Code 128 (ISO/IEC 15417) for our own unit and location labels, by python-barcode."""
 
 from barcode.codex import Code128
-from barcode.errors import BarcodeError
 
 from scanners.symbols.pattern import Pattern, SymbolRefused, to_png, to_svg
 
@@ -20,10 +19,7 @@ def pattern(text: str) -> Pattern:
     """
     if not text or not (text.isascii() and text.isprintable()):
         raise SymbolRefused("our Code 128 labels carry printable ASCII characters, at least one")
-    try:
-        (modules,) = Code128(text).build()
-    except BarcodeError as error:
-        raise SymbolRefused(f"no Code 128 symbol can carry this text: {error}") from error
+    (modules,) = Code128(text).build()
     return Pattern(text, (modules,), _QUIET_ZONE)
 
 

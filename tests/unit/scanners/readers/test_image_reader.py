@@ -6,10 +6,10 @@ import zlib
 
 import pytest
 import zxingcpp
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
-from scanners.readers import Limits, Symbol
-from scanners.readers.decoders import zbar_available
+from scanners.readers import Limits, Symbol, decoders
+from scanners.readers.decoders import read_zbar, zbar_available
 from scanners.readers.image import read_image
 from scanners.readers.reading import FRAME_LIMITS
 from scanners.symbols import code128, datamatrix, gs1_128, qr
@@ -33,6 +33,11 @@ def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 def drawn(text: str, symbology: zxingcpp.BarcodeFormat, scale: int = 3) -> Image.Image:
     image = zxingcpp.create_barcode(text, symbology).to_image(scale=scale)
     return Image.frombytes("L", (image.shape[1], image.shape[0]), bytes(memoryview(image)))
+
+
+def with_check(digits: str) -> str:
+    total = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(reversed(digits)))
+    return digits + str(-total % 10)
 
 
 def on_paper(*stickers: tuple[Image.Image, tuple[int, int]], size: tuple[int, int] = (1000, 700)) -> Image.Image:
@@ -132,6 +137,78 @@ def test_an_ean_beside_a_data_matrix_is_read_as_well() -> None:
     assert {symbol.text for symbol in reading.symbols} == {ELEMENT_STRING, EAN}
 
 
+def blurred_ean(digits: str, pixels_per_module: float, radius: float) -> Image.Image:
+    fine = drawn(digits, Format.EAN13, scale=8)
+    factor = pixels_per_module / 8
+    bars = fine.resize((round(fine.width * factor), round(fine.height * factor)), Image.Resampling.BOX)
+    return on_paper((bars, (60, 60)), size=(bars.width + 120, bars.height + 120)).filter(
+        ImageFilter.GaussianBlur(radius)
+    )
+
+
+@pytest.mark.parametrize(("pixels_per_module", "radius"), [(1.0, 0.8), (4.0, 2.0)])
+def test_an_ean_that_only_one_pass_saw_is_set_apart_and_wrong_digits_are_never_given(
+    pixels_per_module: float, radius: float
+) -> None:
+    alone = 0
+    for index in range(4):
+        digits = with_check(f"40063813{3390 + 7 * index}")
+
+        reading = read_image(saved(blurred_ean(digits, pixels_per_module, radius)), limits=Limits(ladder_seconds=0.5))
+
+        given = {symbol.text for symbol in reading.symbols}
+        assert given <= {digits}
+        assert not given & {symbol.text for symbol in reading.unconfirmed}
+        alone += bool(reading.unconfirmed)
+    assert alone > 0
+
+
+@pytest.mark.skipif(not zbar_available(), reason="the system has no libzbar")
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (drawn(EAN, Format.EAN13), (EAN, "EAN13", "E0")),
+        (drawn("96385074", Format.EAN8), ("96385074", "EAN8", "E4")),
+        (drawn("+H999TRK10X", Format.Code128), ("+H999TRK10X", "Code128", None)),
+        (drawn("+H999TRK10X", Format.Code39Std), ("+H999TRK10X", "Code39", None)),
+        (drawn("https://id.gs1.org/01/03700000000013", Format.QRCode),
+         ("https://id.gs1.org/01/03700000000013", "QRCode", None)),
+    ],
+)  # fmt: skip
+def test_the_second_opinion_tells_the_symbology_only_where_it_knows_it(
+    picture: Image.Image, expected: tuple[str, str, str | None]
+) -> None:
+    (candidate,) = read_zbar(picture)
+
+    assert (candidate.text, candidate.format, candidate.symbology) == expected
+    assert candidate.reader == "zbar"
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        drawn("13700000000010", Format.ITF14),
+        drawn("03700000000013", Format.DataBarOmni),
+        drawn("forêt no 1", Format.QRCode),
+        drawn("AB12", Format.Code128),
+        Image.new("L", (1, 1)),
+    ],
+)
+def test_the_second_opinion_is_not_asked_for_what_it_reads_badly(picture: Image.Image) -> None:
+    assert read_zbar(picture) == []
+
+
+def test_without_libzbar_everything_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "_zbar", None)
+
+    reading = read_image(saved(on_paper()))
+
+    assert not zbar_available()
+    assert read_zbar(drawn(EAN, Format.EAN13)) == []
+    assert "zbar" not in reading.passes
+    assert [symbol.text for symbol in read_image(saved(drawn(EAN, Format.EAN13))).symbols] == [EAN]
+
+
 @pytest.mark.parametrize("digits", ["0267372688", "195060001343", "13700000000011"])
 def test_itf_without_fourteen_digits_and_a_right_check_digit_is_dropped(digits: str) -> None:
     reading = read_image(saved(drawn(digits, Format.ITF)))
@@ -174,6 +251,15 @@ def test_a_twelve_megapixel_photo_is_read_in_its_own_pixels() -> None:
 
     assert [symbol.text for symbol in reading.symbols] == [ELEMENT_STRING]
     assert reading.symbols[0].position[0] == pytest.approx((3006, 2006), abs=8)
+
+
+def test_a_picture_larger_than_any_label_needs_is_reduced() -> None:
+    photo = on_paper((opened(datamatrix.png(BRACKETED, scale=12)), (3000, 200)), size=(6000, 1000))
+
+    reading = read_image(saved(photo))
+
+    assert reading.page_sizes == ((4800, 800),)
+    assert [symbol.text for symbol in reading.symbols] == [ELEMENT_STRING]
 
 
 def test_small_symbols_of_a_large_photo_are_read_at_full_size() -> None:

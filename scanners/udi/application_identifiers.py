@@ -19,6 +19,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 CHARACTER_SETS = {"N": "0-9", "X": '!"%-?A-Z_a-z', "Y": "#\\-/0-9A-Z", "Z": "A-Za-z0-9_=\\-"}
 """N digits, X the GS1 set of 82 characters, Y the set of 39, Z file-safe base 64, as classes of an expression."""
@@ -45,6 +46,8 @@ class ApplicationIdentifier:
     pattern: re.Pattern[str]
     minimum: int
     maximum: int
+    lengths: tuple[int, ...]
+    """Every length that a value may have."""
     character_set: str
     """Key of ``CHARACTER_SETS`` for the widest component."""
     checks: tuple[Check, ...]
@@ -70,7 +73,7 @@ _CHECKED_RULES = frozenset(
 )
 
 
-def _expression(components: list[dict[str, object]]) -> str:
+def _expression(components: list[dict[str, Any]]) -> str:
     parts = []
     for component in components:
         text = f"[{CHARACTER_SETS[str(component['set'])]}]{{{component['minimum']},{component['maximum']}}}"
@@ -78,7 +81,15 @@ def _expression(components: list[dict[str, object]]) -> str:
     return "".join(parts)
 
 
-def _checks(components: list[dict[str, object]]) -> tuple[Check, ...]:
+def _lengths(components: list[dict[str, Any]]) -> tuple[int, ...]:
+    found = {0}
+    for component in components:
+        sizes = range(component["minimum"], component["maximum"] + 1)
+        found = {before + size for before in found for size in sizes} | (found if component["optional"] else set())
+    return tuple(sorted(found))
+
+
+def _checks(components: list[dict[str, Any]]) -> tuple[Check, ...]:
     found, start = [], 0
     for component in components:
         size = int(str(component["maximum"]))
@@ -119,6 +130,7 @@ def _load() -> dict[str, ApplicationIdentifier]:
             pattern=re.compile(_expression(components)),
             minimum=sum(0 if component["optional"] else component["minimum"] for component in components),
             maximum=maximum,
+            lengths=_lengths(components),
             character_set=max((component["set"] for component in components), key="NYZX".index),
             checks=_checks(components),
             requires=tuple(
@@ -131,7 +143,7 @@ def _load() -> dict[str, ApplicationIdentifier]:
     return table
 
 
-def _alternatives(group: list[str], rows: dict[str, object]) -> list[list[str]]:
+def _alternatives(group: list[str], rows: dict[str, Any]) -> list[list[str]]:
     if len(group) > 1 or "n" not in group[0]:
         return [group]
     return [[other] for other in rows if _is_covered(other, group[0])]

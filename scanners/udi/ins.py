@@ -36,9 +36,9 @@ from scanners.result import PatientIdentity
 
 HEADER = "IS01" + "0" * 22
 
-# Up to a mangled symbology identifier, "IS" in any case, two characters for the version, and a run of one character
+# Perhaps a mangled symbology identifier, "IS" in any case, two characters for the version, and a run of one character
 # where the zeros were: what a wrong layout or Caps Lock makes of the header.
-_LIKE_PATIENT = re.compile(r".{0,4}?[Ii][Ss][Oo0à)@º]?..?(.)\1{9,}", re.DOTALL)
+_LIKE_PATIENT = re.compile(r"(?:.{3})?[Ii][Ss][Oo0à)@º]?..?(.)\1{9,}", re.DOTALL)
 
 _SIZES = {"S1": (15, 15), "S2": (19, 20), "S3": (1, 100), "S4": (1, 100), "S5": (1, 1), "S6": (10, 10), "S7": (5, 5)}
 _REQUIRED = ("S1", "S2", "S3", "S4", "S5", "S6")

@@ -53,13 +53,13 @@ def test_refusal_names_code_position_and_what_was_expected() -> None:
 
 
 def test_lost_separator_is_ambiguous_unless_the_scanner_is_known_to_pass_it_on() -> None:
-    (unknown,) = parse(b"010370000000001310LOT21SN42")
-    (known,) = parse(b"010370000000001310LOT21SN42", separators_known=True)
+    (unknown,) = parse(b"010370000000001310LOTA21SN42")
+    (known,) = parse(b"010370000000001310LOTA21SN42", separators_known=True)
 
     assert (unknown["status"], unknown["lot"], unknown["udi_di"]) == ("ambiguous", None, "03700000000013")
     assert isinstance(unknown["readings"], list)
-    assert [reading["lot"] for reading in unknown["readings"]] == ["LOT", "LOT21SN42"]
-    assert (known["status"], known["lot"]) == ("ok", "LOT21SN42")
+    assert [reading["lot"] for reading in unknown["readings"]] == ["LOTA", "LOTA21SN42"]
+    assert (known["status"], known["lot"]) == ("ok", "LOTA21SN42")
 
 
 def test_nothing_of_a_patient_label_is_written() -> None:
@@ -90,7 +90,7 @@ def test_wrong_usage_ends_with_two(arguments: list[str], capsys: pytest.CaptureF
 
 
 def test_program_streams_and_ends_with_zero() -> None:
-    command = [sys.executable, "-m", "scanners", "parse", "--reference-date", "2076-01-01"]
+    command = [sys.executable, "-m", "scanners", "parse", "--reference-date", "2080-01-01"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         assert program.stdin
         assert program.stdout

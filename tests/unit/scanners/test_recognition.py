@@ -135,18 +135,18 @@ def test_lone_lot_may_be_a_catalogue_reference() -> None:
 
 
 def test_lot_that_could_continue_is_read_whole_when_separators_are_known() -> None:
-    found = read(f"01{GTIN}10LOT21SN42")
+    found = read(f"01{GTIN}10LOTA21SN42")
 
     assert found.status is Status.OK
     assert found.udi is not None
-    assert found.udi.lot == "LOT21SN42"
+    assert found.udi.lot == "LOTA21SN42"
 
 
 def test_lot_that_could_continue_is_ambiguous_when_separators_are_not_known() -> None:
-    found = scan(f"01{GTIN}10LOT21SN42", reference_date=TODAY, group_separator_known=False)
+    found = scan(f"01{GTIN}10LOTA21SN42", reference_date=TODAY, group_separator_known=False)
 
     assert found.status is Status.AMBIGUOUS
-    assert [(udi.lot, udi.serial) for udi in found.readings] == [("LOT", "SN42"), ("LOT21SN42", None)]
+    assert [(udi.lot, udi.serial) for udi in found.readings] == [("LOTA", "SN42"), ("LOTA21SN42", None)]
     assert found.udi is not None
     assert (found.udi.udi_di, found.udi.lot) == (GTIN, None)
 

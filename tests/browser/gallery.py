@@ -72,6 +72,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """One derogation in the picture of their ends."""
+
+    label: str
+    starts_on: date
+    ends_on: date | None
+    status: str
+    href: str = "#"
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """One entry of the menu."""
 
@@ -143,6 +154,11 @@ EVENTS = (
     Event("REC", "Réception conforme", "Claire Fontaine", "Livraison BL-2026-0412"),
     Event("NCO", "Non-conformité", "Claire Fontaine", "Dates discordantes"),
     Event("POS", "Pose", "Dr Hugo Lenoir", None),
+)
+SPANS = (
+    Span("SCORE", date(2024, 3, 6), date(2024, 12, 31), "ended"),
+    Span("CINY", date(2025, 6, 1), date(2027, 3, 31), "in_force"),
+    Span("ACOR", date(2027, 1, 1), None, "end_unknown"),
 )
 MENU = (Place("À faire", "house"), Place("Réception", "upc-scan", current=True), Place("Exemplaires", "boxes"))
 
@@ -223,6 +239,9 @@ def _gallery() -> str:
         request_id="01939f3a-0000-7000-8000-000000000001",
         today=date(2026, 11, 22),
         now=NOW,
+        spans_first=date(2024, 1, 1),
+        spans_last=date(2027, 12, 31),
+        spans_shown=SPANS,
         reasons=REASONS,
         events=EVENTS,
     )

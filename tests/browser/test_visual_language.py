@@ -24,6 +24,7 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+DOCUMENT = TRACKER.parent / "docs" / "visual-language.md"
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 HEAR = """
 window.heard = [];
@@ -38,6 +39,19 @@ window.AudioContext = class {
   }
 };
 """
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours given as six hexadecimal digits (WCAG 2.2, "contrast ratio")."""
+    lightness = sorted(relative_luminance(colour) for colour in (one, other))
+    return (lightness[1] + 0.05) / (lightness[0] + 0.05)
+
+
+def relative_luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2, "relative luminance")."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +96,7 @@ def read(page: Page, text: str) -> None:
 
 
 @pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])
-@pytest.mark.parametrize(
-    "path", ["/gallery", "/gallery?errors=1", "/gallery?language=en", "/bench?visitor=1", "/problem"]
-)
+@pytest.mark.parametrize("path", ["/gallery?errors=1", "/gallery?language=en", "/bench?visitor=1", "/problem"])
 def test_every_part_passes_axe_and_fits_the_width(
     chromium: Browser, bench: Bench, size: dict[str, int], path: str
 ) -> None:
@@ -137,6 +149,27 @@ def test_rows_become_named_cards_on_a_telephone(chromium: Browser, bench: Bench)
     assert label == '"Lot"'
     assert row.bounding_box()["width"] <= TELEPHONE["width"]
     page.context.close()
+
+
+def test_pictures_write_the_numbers_they_draw(page: Page, bench: Bench) -> None:
+    page.goto(f"{bench.address}/gallery")
+
+    stock = page.get_by_role("table", name="Stock by state")
+    drawn = stock.locator("rect").evaluate_all("bars => bars.map(bar => bar.getAttribute('width'))")
+
+    expect(stock.locator(".chart-value")).to_have_text(["42", "7", "3", "0"])
+    assert drawn == ["100.0%", "16.67%", "7.14%", "0.0%"]
+
+
+def test_derogation_is_drawn_from_its_first_to_its_last_day(page: Page, bench: Bench) -> None:
+    page.goto(f"{bench.address}/gallery")
+
+    ended = page.get_by_role("table", name="Derogations and their ends").get_by_role("row").filter(has_text="SCORE")
+    left, width = ended.locator("rect").evaluate("bar => [bar.getAttribute('x'), bar.getAttribute('width')]")
+
+    expect(ended).to_contain_text("06/03/2024 → 31/12/2024")
+    expect(ended).to_contain_text("Terminée")
+    assert (left, width) == ("4.45%", "20.62%")  # 65 and 301 of the 1,460 days between 01/01/2024 and 31/12/2027
 
 
 def test_paper_carries_the_verdict_and_the_demonstration_but_not_the_menu(page: Page, bench: Bench) -> None:
@@ -328,6 +361,18 @@ def test_colours_are_named_in_one_sheet_only() -> None:
 
     assert len(sheets) >= 4
     assert raw == {path.name: [] for path in sheets}
+
+
+def test_documented_contrasts_are_those_of_the_named_colours() -> None:
+    colours = dict(re.findall(r"--([a-z-]+): #([0-9a-f]{6});", (TRACKER / "static" / "css" / "tokens.css").read_text()))
+    rows = re.findall(r"^\| `([a-z-]+)`[^|]*\| `([a-z-]+)` \| ([0-9.]+) \|$", DOCUMENT.read_text(), flags=re.MULTILINE)
+
+    measured = {(of, on): f"{contrast(colours[of], colours[on]):.2f}" for of, on, _ in rows}
+
+    assert len(rows) >= 16
+    assert measured == {(of, on): stated for of, on, stated in rows}
+    assert min(float(value) for (of, _), value in measured.items() if not of.endswith(("line", "strong"))) >= 4.5
+    assert min(float(value) for value in measured.values()) >= 3
 
 
 def test_no_template_carries_a_script_or_a_style_of_its_own() -> None:

@@ -38,6 +38,7 @@ _SYSTEM_USER = "trace59"  # PostgreSQL refuses to run as root
 _MAJOR_VERSION = "18"
 _PORT = "5432"
 _SOCKET_NAME = f".s.PGSQL.{_PORT}"
+_SOCKET_LINE = 4  # of postmaster.pid: pid, data folder, start, port, socket's folder (PostgreSQL's pidfile.h)
 _LONGEST_SOCKET_PATH = 103  # unix(7): 108 bytes on Linux, 104 on BSD and macOS, with the final zero
 _RECOVERY_SECONDS = 1800
 _STOP_SECONDS = 60
@@ -149,9 +150,7 @@ def start(var: Path, *, durable: bool = True) -> EmbeddedServer:
             if account:
                 _let_in(account, folder, _programs())
             _ensure_initialised(data, account, durable=durable)
-            if _find_postmaster(data) is None:
-                _launch(data, account, durable=durable)
-            socket_directory = _wait_until_ready(data)
+            socket_directory = _wait_until_ready(data) or _launch(data, account, durable=durable)
         except BaseException:
             share.close()
             raise
@@ -248,8 +247,10 @@ def _let_in(account: pwd.struct_passwd, *targets: Path) -> None:
                 step.chmod(mode | stat.S_IXOTH)
 
 
-def _run(name: str, *arguments: str, account: pwd.struct_passwd | None) -> None:
-    """Run one of PostgreSQL's programs to its end, as the server's user; tell when it takes long.
+def _run(name: str, *arguments: str, folder: Path, account: pwd.struct_passwd | None) -> None:
+    """Run one of PostgreSQL's programs to its end in a folder, as the server's user; tell when it takes long.
+
+    Arguments name paths from that folder: pg_ctl passes them through a shell, which would trip over some names.
 
     Raises:
         EmbeddedFailed: it ended badly.
@@ -257,7 +258,7 @@ def _run(name: str, *arguments: str, account: pwd.struct_passwd | None) -> None:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
             [program(name), *arguments],
-            cwd="/",
+            cwd=folder,
             env={"PATH": os.defpath, "LC_ALL": "C"},  # no PG* variable of the caller may disturb
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -299,11 +300,16 @@ def _ensure_initialised(data: Path, account: pwd.struct_passwd | None, *, durabl
         os.chown(unfinished, account.pw_uid, account.pw_gid)
     options = ["--auth=trust", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     options += ["--locale=C", f"--username={SUPERUSER}", "--no-instructions", *([] if durable else ["--no-sync"])]
-    _run("initdb", *options, f"--pgdata={unfinished}", account=account)
+    _run("initdb", *options, f"--pgdata={unfinished.name}", folder=unfinished.parent, account=account)
     unfinished.rename(data)
 
 
-def _launch(data: Path, account: pwd.struct_passwd | None, *, durable: bool) -> None:
+def _launch(data: Path, account: pwd.struct_passwd | None, *, durable: bool) -> Path:
+    """Start the server and return the folder of its socket.
+
+    Raises:
+        EmbeddedFailed: it does not start.
+    """
     _end_orphans(data)
     _remove_stale_locks(data)
     settings = {
@@ -316,9 +322,12 @@ def _launch(data: Path, account: pwd.struct_passwd | None, *, durable: bool) -> 
     (data / "postgresql.conf").write_text(text, encoding="utf-8")
     log = data / "start.log"
     try:
-        _run("pg_ctl", "start", "-w", f"-t{_RECOVERY_SECONDS}", f"-D{data}", f"-l{log}", account=account)
+        _run("pg_ctl", "start", "-w", f"-t{_RECOVERY_SECONDS}", "-D.", f"-l{log.name}", folder=data, account=account)
     except EmbeddedFailed as error:
         raise EmbeddedFailed(f"{error}\n{_tail(log)}") from error
+    if directory := _wait_until_ready(data):
+        return directory
+    raise EmbeddedFailed(f"PostgreSQL in {data} ended as soon as it had started.\n{_tail(log)}")
 
 
 def _quoted(value: str) -> str:
@@ -360,44 +369,54 @@ def _find_postmaster(data: Path) -> psutil.Process | None:
         return None
     with suppress(psutil.Error):
         process = psutil.Process(int(lines[0]))
-        if str(data) in process.cmdline():
+        if _belongs_to(process, data):
             return process
     return None
 
 
+def _belongs_to(process: psutil.Process, data: Path) -> bool:
+    """Test whether a process is PostgreSQL's and works in the data folder, as all of its processes do."""
+    return process.name() == "postgres" and process.cwd() == str(data)
+
+
 def _end_orphans(data: Path) -> None:
     """End what a killed server left behind: its connections go on for a moment, and block a new start."""
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while orphans := _list_orphans(data):
+        if time.monotonic() > deadline:
+            for orphan in orphans:
+                with suppress(psutil.Error):
+                    orphan.kill()  # there is no server left to corrupt: a new one replays the log
+        time.sleep(_POLL_SECONDS)
+
+
+def _list_orphans(data: Path) -> Sequence[psutil.Process]:
     orphans = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.name() == "postgres" and process.cwd() == str(data):
+            if _belongs_to(process, data):
                 orphans.append(process)
-    _, alive = psutil.wait_procs(orphans, timeout=_ORPHAN_SECONDS)
-    for process in alive:
-        with suppress(psutil.Error):
-            process.kill()  # there is no server left to corrupt: a new one replays the log
-    psutil.wait_procs(alive, timeout=_ORPHAN_SECONDS)
+    return orphans
 
 
 def _remove_stale_locks(data: Path) -> None:
     """Remove lock files of a killed server: PostgreSQL would believe in their number if another program now has it."""
     lines = _pid_file_lines(data)
     (data / "postmaster.pid").unlink(missing_ok=True)
-    if len(lines) > 4 and lines[4]:  # noqa: PLR2004 - the fifth line of postmaster.pid is the socket's folder
-        (Path(lines[4]) / f"{_SOCKET_NAME}.lock").unlink(missing_ok=True)
+    if len(lines) > _SOCKET_LINE and lines[_SOCKET_LINE]:
+        (Path(lines[_SOCKET_LINE]) / f"{_SOCKET_NAME}.lock").unlink(missing_ok=True)
 
 
-def _wait_until_ready(data: Path) -> Path:
-    """Make roles and database as soon as the server answers. Return the folder of its socket.
+def _wait_until_ready(data: Path) -> Path | None:
+    """Make roles and database as soon as the server answers; a taken-over one may still recover, or be dying.
 
-    Raises:
-        EmbeddedFailed: it ended, or recovers for too long.
+    Returns:
+        The folder of its socket, None when there is no server.
     """
     deadline = time.monotonic() + _RECOVERY_SECONDS
     while time.monotonic() < deadline and _find_postmaster(data):
-        lines = _pid_file_lines(data)
         try:
-            directory = lines[4]
+            directory = _pid_file_lines(data)[_SOCKET_LINE]
             with psycopg.connect(
                 host=directory, port=_PORT, user=SUPERUSER, dbname=SUPERUSER, autocommit=True
             ) as connection:
@@ -406,12 +425,12 @@ def _wait_until_ready(data: Path) -> Path:
             return Path(directory)
         except (IndexError, psycopg.OperationalError):  # not written yet · still starting up
             time.sleep(_POLL_SECONDS)
-    raise EmbeddedFailed(f"PostgreSQL in {data} does not answer.\n{_tail(data / 'start.log')}")
+    return None
 
 
 def _stop_postmaster(data: Path) -> None:
     if _find_postmaster(data):
-        _run("pg_ctl", "stop", "-w", "-mfast", f"-t{_STOP_SECONDS}", f"-D{data}", account=_account())
+        _run("pg_ctl", "stop", "-w", "-mfast", f"-t{_STOP_SECONDS}", "-D.", folder=data, account=_account())
 
 
 def _tail(log: Path) -> str:

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from tracker import embedded
@@ -105,10 +106,25 @@ def restore(owner_url: str, source: Path) -> None:
     migrate(owner_url)
 
 
-def _run_client(name: str, url: str, *arguments: str) -> None:
+def connection_string(url: str, **changes: str | None) -> str:
+    """Return an address as PostgreSQL's own programs read it; ``changes`` replace or, with None, leave out parts."""
     address = make_url(url)
-    location = address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    environ = {"PATH": os.defpath, "PGPASSWORD": str(address.password or "")}  # not on the command line: others read it
+    parts: dict[str, object] = {
+        "host": address.host,
+        "port": address.port,
+        "user": address.username,
+        "password": address.password,
+        "dbname": address.database,
+        **address.query,
+        **changes,
+    }
+    return make_conninfo(**{name: str(value) for name, value in parts.items() if value is not None})
+
+
+def _run_client(name: str, url: str, *arguments: str) -> None:
+    location = connection_string(url, password=None)
+    password = str(make_url(url).password or "")
+    environ = {"PATH": os.defpath, "PGPASSWORD": password}  # not on the command line, where other users read it
     done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs, no shell
         [embedded.program(name), *arguments, f"--dbname={location}"],
         env=environ,

@@ -1,0 +1,71 @@
+# One-word targets; `make help` lists them. The second call of any target works without a network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+hash = $(shell cat $(1) | sha256sum | cut -c1-16)
+RUNTIME := .venv/runtime-$(call hash,requirements.txt)
+TOOLS := .venv/tools-$(call hash,tests/requirements.txt)
+WORKERS ?= 2
+ROWS ?= 10000
+
+.PHONY: help run test check bench requirements translations browser clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(RUNTIME)  ## start the demonstration hospital and print its address
+	@exec $(BIN)/python -m tracker run
+
+test: $(TOOLS) translations browser  ## run every test, with the coverage gate
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+check: $(TOOLS) translations  ## run what needs no browser and little time: style, types, architecture, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n $(WORKERS) tests/architecture tests/unit scanners tracker config
+
+bench: $(TOOLS) translations  ## measure over HTTP against the floor of this machine: make bench ROWS=100000
+	$(BIN)/python -m benchmarks --rows $(ROWS)
+
+translations: $(RUNTIME)  ## compile the interface texts
+	@$(BIN)/python -m tracker translations
+
+requirements: $(TOOLS)  ## pin the dependencies of pyproject.toml again, with hashes (about five minutes)
+	$(PIN) --output-file=requirements.txt pyproject.toml
+	$(PIN) --extra=dev --constraint=requirements.txt --output-file=tests/requirements.txt pyproject.toml
+
+PIN = CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+clean:  ## remove what the tools left, but never var/ (data and keys)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tracker -name '*.mo' -delete
+
+# What is installed carries the hash of the files it came from: nothing changed, nothing to fetch.
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed: apt-get install python3.11 python3.11-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Type: apt-get install python3.11-venv"; exit 1; }
+
+$(RUNTIME): | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@rm -f .venv/runtime-*; touch $@
+
+$(TOOLS): | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@rm -f .venv/runtime-* .venv/tools-*; touch $@ $(RUNTIME)
+
+# Chromium for the browser tests: the system's, else installed by apt where we may, else Playwright's own.
+
+browser: $(TOOLS)  ## install Chromium for the browser tests where it is missing
+	@$(BIN)/python -m tests.browser.chromium

@@ -7,13 +7,16 @@ caller can hand the wrong one more than it may have; the template prints a patie
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final, Literal, TypedDict
 
-from tracker.documents.documents import DerogationData, DeviceData, DocumentHead
-from tracker.patients.rules import Sex
-from tracker.vigilance.rules import Consequence
-
-Basis = Literal["mandatory", "optional"]
+from tracker.derogations.queries import Coverage
+from tracker.devices.queries import UnitView
+from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, EstablishmentData
+from tracker.patients.rules import Sex, Traits
+from tracker.vigilance import rules
+from tracker.vigilance.rules import Basis, Consequence, IncidentFacts
 
 # Portal of ANSM: "first three letters of the name".
 NAME_LETTERS: Final = 3
@@ -150,6 +153,137 @@ class ManufacturerReportData(ReportData):
     """Rendition for the manufacturer: no patient, and the correspondent as the only person to call."""
 
     rendition: Literal["manufacturer"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """What both renditions are made from. Only ``report_for_ansm`` looks at the patient and at the reporter."""
+
+    number: str
+    """Of the case."""
+    made_at: datetime
+    """On the hospital's clock."""
+    is_demonstration: bool
+    establishment: EstablishmentData
+    finess: str
+    correspondent: PersonData
+    reporter: PersonData
+    own_part: CorrespondentPartData
+    unit: UnitView
+    coverage: Coverage | None
+    used_on: date | None
+    facts: IncidentFacts
+    held_count: int
+    is_lot_held: bool
+    traits: Traits | None
+    """Of the patient concerned."""
+
+
+def report_for_ansm(source: ReportSource, *, address: str) -> AnsmReportData:
+    """Return the rendition for ANSM."""
+    recipient = RecipientData(name="ANSM", address="Matériovigilance", email=address)
+    return {
+        **_report(source, f"{source.number}-ANSM", recipient),
+        "rendition": "ansm",
+        "reporter": source.reporter,
+        "patient": _patient(source),
+    }
+
+
+def report_for_manufacturer(source: ReportSource) -> ManufacturerReportData:
+    """Return the rendition for the manufacturer."""
+    unit = source.unit
+    recipient = RecipientData(
+        name=unit.definition.manufacturer_name, address=unit.manufacturer_address, email=unit.vigilance_email
+    )
+    return {**_report(source, f"{source.number}-FAB", recipient), "rendition": "manufacturer"}
+
+
+def _patient(source: ReportSource) -> AnsmPatientData | None:
+    if source.traits is None:
+        return None
+    return ansm_patient(
+        birth_name=source.traits.family_name,
+        sex=source.traits.sex,
+        birth_date=source.traits.birth_date.isoformat(),
+        weight_kg=source.facts.narrative.weight_kg,
+    )
+
+
+def _report(source: ReportSource, document_number: str, recipient: RecipientData) -> ReportData:
+    facts, narrative = source.facts, source.facts.narrative
+    return ReportData(
+        locale="fr",
+        document_number=document_number,
+        generated_at=source.made_at.isoformat(timespec="seconds"),
+        establishment=source.establishment,
+        demonstration=source.is_demonstration,
+        report_number=source.number,
+        follow_up=False,
+        recipient_reference="",
+        recipient=recipient,
+        finess=source.finess,
+        correspondent=source.correspondent,
+        device=_device(source),
+        derogation=_derogation(source.coverage),
+        incident=IncidentData(
+            occurred_on=facts.occurred_on.isoformat(),
+            detected_on=facts.detected_on.isoformat(),
+            place=facts.place,
+            description=narrative.description,
+            units_concerned=1,
+        ),
+        consequences=ConsequencesData(
+            severity=list(facts.consequences),
+            clinical=narrative.clinical,
+            outcome=narrative.outcome,
+        ),
+        measures=MeasuresData(
+            taken=narrative.measures,
+            lot_held=source.is_lot_held,
+            units_held=source.held_count,
+            informed=narrative.informed,
+        ),
+        correspondent_part=source.own_part,
+    )
+
+
+def _device(source: ReportSource) -> ReportedDeviceData:
+    unit = source.unit
+    return ReportedDeviceData(
+        designation=unit.definition.designation,
+        brand=unit.definition.brand,
+        manufacturer=unit.definition.manufacturer_name,
+        reference=unit.definition.reference,
+        lot=unit.lot_number or "",
+        serial=unit.serial_number or "",
+        udi=unit.udi_di or "",
+        expires_on=_iso(unit.expiration_date),
+        unit_number=unit.number,
+        manufacturer_address=unit.manufacturer_address,
+        supplier="",
+        emdn="",
+        risk_class="",
+        software_version=unit.software_version or "",
+        used_on=_iso(source.used_on),
+        explanted_on="",
+        location=rules.PRINTED_PLACES[source.facts.device_place],
+        kept_for_expertise=source.facts.is_device_kept,
+    )
+
+
+def _derogation(coverage: Coverage | None) -> DerogationData:
+    if coverage is None:
+        return DerogationData(kind="none", reference="", valid_until="")
+    return DerogationData(
+        kind=coverage.kind.value,
+        reference=coverage.decision_reference or coverage.designation,
+        valid_until=_iso(coverage.standing.valid_until),
+    )
+
+
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 def ansm_patient(

@@ -31,7 +31,7 @@ class Incident(Tenant, Base):
     place: Mapped[str]
     consequences: Mapped[list[Consequence]] = mapped_column(ARRAY(TEXT))
     sealed_narrative: Mapped[bytes]
-    """JSON: description, consequences in words, measures taken, patient's weight; context ``incident.narrative:<id>``."""
+    """JSON of :class:`tracker.vigilance.rules.Narrative`, context ``incident.narrative:<id>``."""
     device_place: Mapped[DevicePlace] = code_column(DevicePlace)
     is_device_kept: Mapped[bool]
     """Kept and available for expertise."""

@@ -75,7 +75,7 @@ class DerogationData(TypedDict):
     """The decision under which a device without CE mark is used."""
 
     kind: str
-    """Code of the kind: ``individual``, ``global``, ``partial_revision`` or ``ivd``."""
+    """Code of the kind: ``individual``, ``global``, ``partial_revision`` or ``ivd``; ``none`` where none is known."""
     reference: str
     valid_until: str
     """ISO date, last day included."""

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from config.demonstration import new_keys
-from config.logging import configure_logging
 from config.settings import Settings, SettingsInvalid
-from tracker import catalogues, embedded, maintenance, serve, worker
+from tracker import catalogues, commands, embedded, maintenance, serve, worker
+from tracker.commands import read_settings
 from tracker.errors import TraceError
 
 _REFUSALS = (
@@ -44,13 +44,6 @@ def main() -> None:
     """Trace59: traceability of medical devices used under a derogation."""
 
 
-def read_settings() -> Settings:
-    """Return the settings of the environment, and log as they say."""
-    settings = Settings.from_env(os.environ)
-    configure_logging(settings.log_level)
-    return settings
-
-
 @main.command()
 def run() -> None:
     """Start everything: database, web server, worker. Ctrl-C stops everything."""
@@ -58,13 +51,16 @@ def run() -> None:
     catalogues.compile_catalogues()
     with serve.installation(settings) as ready:
         serve.prepare_database(ready)
+        if settings.demonstration:
+            commands.load_demonstration(commands.open_database(ready.settings))
         serve.run(ready, environ=os.environ, announce=lambda: _announce(settings))
 
 
 def _announce(settings: Settings) -> None:
     click.echo(f"\n  Trace59: {settings.public_url}\n")
     if settings.demonstration:
-        click.echo("  Demonstration: fictional data, no message leaves this machine.")
+        click.echo("  Demonstration: fictional data, no message leaves this machine.\n")
+        commands.announce_log_ins()
     click.echo("  Ctrl-C stops it.\n")
 
 
@@ -164,3 +160,7 @@ def restore(source: Path) -> None:
     with serve.installation(read_settings()) as ready:
         maintenance.restore(_owner_url(ready), source)
     click.echo("Restored. Now compare: python -m tracker audit verify")
+
+
+for _group in commands.ALL:
+    main.add_command(_group)

@@ -21,6 +21,21 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tracker.sealing import KeyRing
 
+__all__ = [
+    "APP_ROLE",
+    "OWNER_ROLE",
+    "Base",
+    "Database",
+    "Session",
+    "Tenant",
+    "authentication",
+    "code_column",
+    "create_database",
+    "keyring",
+    "new_id",
+    "transaction",
+]
+
 APP_ROLE = "trace59_app"
 """Database role of the program: neither superuser nor owner of a table, so that the database's refusals bind it."""
 OWNER_ROLE = "trace59_owner"

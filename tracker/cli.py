@@ -76,7 +76,7 @@ def serve_command(*, until_stdin_closes: bool) -> None:
 
 
 @main.command("worker")
-@click.option("--once", is_flag=True, help="Run what is due, then end.")
+@click.option("--once", is_flag=True, help="Run each job once unless this tick is done, then end.")
 @_CHILD_OPTION
 def worker_command(*, once: bool, until_stdin_closes: bool) -> None:
     """Start the scheduler alone: warnings, messages, checks."""
@@ -84,10 +84,12 @@ def worker_command(*, once: bool, until_stdin_closes: bool) -> None:
     if until_stdin_closes:
         serve.stop_when_stdin_closes()
     with serve.installation(settings) as ready:
+        opened = commands.open_database(ready.settings)
         if once:
-            worker.run_once(ready.settings)
+            for job in worker.all_jobs(ready.settings):
+                worker.run_once(job, opened)
         else:
-            worker.run_forever(ready.settings)
+            worker.run(ready.settings, opened)
 
 
 @main.command()

@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.settings import Settings
-from scanners.readers.image import zbar_available
+from scanners.readers.decoders import zbar_available
 from tracker import clock, db, http, schedule
 from tracker.accounts import service as accounts
 from tracker.accounts import views as accounts_views
@@ -221,9 +221,8 @@ def _bearer() -> str | None:
 
 
 def _chosen_locale(settings: Settings) -> str:
-    wanted = (request.cookies.get(LOCALE_COOKIE), g.get("locale"))
-    if http.wants_json():
-        wanted = (request.accept_languages.best_match(LOCALES), *wanted)
+    asked = request.accept_languages.best_match(LOCALES) if http.wants_json() else None
+    wanted = (asked, request.cookies.get(LOCALE_COOKIE), g.get("locale"))
     return next((code for code in wanted if code in LOCALES), settings.default_locale)
 
 
@@ -312,7 +311,9 @@ def health_state(database: db.Database, *, now: datetime) -> dict[str, object]:
     except SQLAlchemyError:
         logger.exception("health: the database does not answer")
         return {"status": "failing", "database": {"state": "unreachable"}}
-    silent = sorted(job for job, limit in SILENCE_ALARMS.items() if jobs[job] is None or now - jobs[job] > limit)
+    silent = sorted(
+        job for job, limit in SILENCE_ALARMS.items() if (last_at := jobs[job]) is None or now - last_at > limit
+    )
     last = {job: instant.isoformat() if instant else None for job, instant in jobs.items()}
     return {
         "status": "ok" if not silent else "degraded",

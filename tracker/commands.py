@@ -95,7 +95,11 @@ def derogations() -> None:
 @click.argument("file", type=_FILE)
 @click.option("--finess", required=True, help="FINESS number of the establishment.")
 def derogations_load(file: Path, finess: str) -> None:
-    """Enter a list of derogations (form: docs/derogations.md); loading it again changes nothing."""
+    """Enter a list of derogations (form: docs/derogations.md); loading it again changes nothing.
+
+    Raises:
+        Exit: the register holds another content under the same key.
+    """
     with opened() as (database, _settings):
         establishment = _establishment(database, finess)
         with db.transaction(database, establishment.id) as session:
@@ -126,7 +130,11 @@ def audit() -> None:
 
 @audit.command("verify")
 def audit_verify() -> None:
-    """Recompute every chain; name the first broken link and end with status 1."""
+    """Recompute every chain and name the first broken link.
+
+    Raises:
+        Exit: a chain is broken.
+    """
     broken_count = 0
     with opened() as (database, _settings):
         with db.transaction(database, None) as session:
@@ -168,7 +176,7 @@ def establishment() -> None:
 @click.option("--address", required=True)
 @click.option("--phone", default="")
 @click.option("--email", default="")
-def establishment_create(**values: str) -> None:
+def establishment_create(**values: Any) -> None:
     """Create an establishment with its empty trail."""
     establishment_id = db.new_id()
     with opened() as (database, _settings), db.transaction(database, establishment_id) as session:
@@ -194,11 +202,11 @@ def person() -> None:
 @click.option("--family-name", required=True)
 @click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), required=True)
 @click.password_option(help="First password; asked for when not given.")
-def person_create(finess: str, roles: tuple[str, ...], **values: str) -> None:
+def person_create(finess: str, roles: tuple[str, ...], **values: Any) -> None:
     """Open an account, usually the first administrator's; the others are opened on the page 'Accounts'."""
     with opened() as (database, _settings):
         establishment = _establishment(database, finess)
-        new = NewPerson(roles=frozenset(Role(role) for role in roles), **values)  # type: ignore[arg-type] # texts only
+        new = NewPerson(roles=frozenset(Role(role) for role in roles), **values)
         with db.transaction(database, establishment.id) as session:
             accounts.create_person(
                 session, db.new_id(), new=new, actor=system_actor(establishment.id), now=clock.utc_now()

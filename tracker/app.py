@@ -1,7 +1,7 @@
 """Composition root of the web: makes the application from the settings, and nothing else knows the whole."""
 
-from collections.abc import Sequence
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,8 @@ from scanners.readers.decoders import zbar_available
 from tracker import clock, db, http, schedule
 from tracker.accounts import service as accounts
 from tracker.accounts import views as accounts_views
-from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
+from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission
 from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
@@ -114,6 +114,9 @@ def create_app(settings: Settings, database: db.Database | None = None) -> Flask
     Args:
         settings: read once by the caller.
         database: an open one, for tests; made from the settings otherwise.
+
+    Raises:
+        RuntimeError: a route declares no permission.
     """
     app = OpenAPI(
         "tracker",

@@ -176,7 +176,7 @@ def establishment() -> None:
 @click.option("--address", required=True)
 @click.option("--phone", default="")
 @click.option("--email", default="")
-def establishment_create(**values: Any) -> None:
+def establishment_create(**values: Any) -> None:  # noqa: ANN401 - click passes texts by name
     """Create an establishment with its empty trail."""
     establishment_id = db.new_id()
     with opened() as (database, _settings), db.transaction(database, establishment_id) as session:
@@ -202,7 +202,7 @@ def person() -> None:
 @click.option("--family-name", required=True)
 @click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), required=True)
 @click.password_option(help="First password; asked for when not given.")
-def person_create(finess: str, roles: tuple[str, ...], **values: Any) -> None:
+def person_create(finess: str, roles: tuple[str, ...], **values: Any) -> None:  # noqa: ANN401 - click passes texts by name
     """Open an account, usually the first administrator's; the others are opened on the page 'Accounts'."""
     with opened() as (database, _settings):
         establishment = _establishment(database, finess)

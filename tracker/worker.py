@@ -80,13 +80,7 @@ def run_once(job: Job, database: db.Database) -> bool:
     return True
 
 
-def run_due(settings: Settings, database: db.Database) -> None:
-    """Run the present tick of every job once."""
-    for job in all_jobs(settings):
-        run_once(job, database)
-
-
-def run_forever(settings: Settings, database: db.Database) -> None:
+def run(settings: Settings, database: db.Database) -> None:
     """Run the scheduler until the process is told to stop."""
     scheduler = BackgroundScheduler(timezone="UTC")
     for job in all_jobs(settings):

@@ -1,0 +1,271 @@
+"""The register for programs: the list, one derogation as known at any instant, and its decisions."""
+
+from base64 import b64decode
+from binascii import Error as BadBase64
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Self
+from uuid import UUID
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from tracker import clock, http
+from tracker.actor import Permission
+from tracker.derogations import queries, rules, service
+from tracker.derogations.models import Decision, Derogation, ScopeEntry
+from tracker.derogations.queries import DerogationStanding, RegisterFilters
+from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
+from tracker.derogations.service import NewDecision, NewReference
+from tracker.documents.models import DocumentKind
+from tracker.documents.service import MAX_UPLOAD_BYTES, NewFile
+from tracker.errors import N_, InvalidInput
+
+api = APIBlueprint(
+    "derogations_api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_tags=[Tag(name="derogations")],
+    abp_security=[{"token": []}],
+)
+
+
+class AsKnown(BaseModel):
+    """The day asked about, and the instant of knowledge."""
+
+    day: date | None = Field(default=None, description="Paris calendar; today when absent")
+    known_at: AwareDatetime | None = Field(
+        default=None, description="What was recorded later is left out; now when absent"
+    )
+
+
+class RegisterQuery(AsKnown):
+    """What the list is narrowed to, and where it begins."""
+
+    q: str = Field(default="", max_length=200)
+    kind: DerogationKind | None = None
+    status: DerogationStatus | None = None
+    manufacturer_id: UUID | None = None
+    after: UUID | None = Field(default=None, description="The 'next' of the page before")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class DerogationPath(BaseModel):
+    """One derogation."""
+
+    derogation_id: UUID
+
+
+class DerogationAnswer(BaseModel):
+    """One derogation and what it is worth on the day asked about."""
+
+    id: UUID
+    designation: str
+    kind: DerogationKind
+    domain: Domain
+    manufacturer_id: UUID
+    manufacturer_name: str
+    implanted_system: str
+    is_fictional: bool
+    status: DerogationStatus
+    valid_until: date | None = Field(description="Last day of validity, included")
+    since: date | None
+    patient_cap: int | None
+
+    @classmethod
+    def of(cls, found: DerogationStanding) -> Self:
+        """Return the answer for one derogation."""
+        return cls(
+            id=found.id,
+            designation=found.designation,
+            kind=found.kind,
+            domain=found.domain,
+            manufacturer_id=found.manufacturer_id,
+            manufacturer_name=found.manufacturer_name,
+            implanted_system=found.implanted_system,
+            is_fictional=found.is_fictional,
+            status=found.status,
+            valid_until=found.valid_until,
+            since=found.standing.since,
+            patient_cap=found.standing.patient_cap,
+        )
+
+
+class RegisterAnswer(BaseModel):
+    """One page of the register."""
+
+    items: list[DerogationAnswer]
+    next: UUID | None
+
+
+class DecisionAnswer(BaseModel):
+    """One decision, corrected ones included."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    kind: DecisionKind
+    effective_from: date
+    valid_until: date | None
+    decided_on: date | None
+    reference: str
+    patient_cap: int | None
+    note: str
+    source: str
+    document_id: UUID | None
+    corrects_id: UUID | None
+    recorded_at: datetime
+    recorded_by_name: str
+
+
+class ReferenceAnswer(BaseModel):
+    """One reference in the scope on the day asked about."""
+
+    reference: str
+    label: str
+    reading: str = Field(description="The pharmacist's reading; empty where the decision lists the reference")
+
+
+class WholeDerogationAnswer(DerogationAnswer):
+    """One derogation with its decisions and its scope."""
+
+    legal_basis: str
+    partial_revision_only: bool
+    patient_id: UUID | None
+    scope_text: str
+    source: str
+    decisions: list[DecisionAnswer]
+    references: list[ReferenceAnswer]
+
+
+class LetterBody(BaseModel):
+    """The letter of a decision: PDF, PNG or JPEG, at most 20 MB."""
+
+    filename: str = Field(min_length=1, max_length=200)
+    content_base64: str = Field(max_length=MAX_UPLOAD_BYTES * 2)
+
+
+class ReferenceBody(BaseModel):
+    """A reference that enters the scope."""
+
+    reference: str = Field(min_length=1, max_length=100)
+    label: str = Field(default="", max_length=300)
+
+
+class DecisionBody(BaseModel):
+    """One decision as its letter says it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID = Field(description="UUIDv7 made by the client; the same id again is the same decision")
+    kind: DecisionKind
+    effective_from: date
+    valid_until: date | None = None
+    decided_on: date | None = None
+    reference: str = Field(default="", max_length=300)
+    patient_cap: int | None = Field(default=None, ge=1, le=100_000)
+    note: str = Field(default="", max_length=4000)
+    source: str = Field(default="", max_length=300)
+    corrects_id: UUID | None = None
+    added: list[ReferenceBody] = Field(default_factory=list, max_length=1000)
+    removed: list[str] = Field(default_factory=list, max_length=1000)
+    letter: LetterBody | None = None
+
+
+@api.get("/derogations", summary="List the register", responses={200: RegisterAnswer})
+@http.requires(Permission.DEROGATION_READ)
+def index(query: RegisterQuery) -> dict[str, object]:
+    """Answer one page of the register, by name."""
+    day, known_at = _moment(query)
+    filters = RegisterFilters(text=query.q, kind=query.kind, manufacturer_id=query.manufacturer_id, status=query.status)
+    with http.transaction() as session:
+        page = queries.list_derogations(
+            session, filters=filters, day=day, known_at=known_at, after=query.after, limit=query.limit
+        )
+    items = [DerogationAnswer.of(found) for found in page.standings]
+    return RegisterAnswer(items=items, next=page.next_after).model_dump(mode="json")
+
+
+@api.get("/derogations/<uuid:derogation_id>", summary="Read a derogation", responses={200: WholeDerogationAnswer})
+@http.requires(Permission.DEROGATION_READ)
+def show(path: DerogationPath, query: AsKnown) -> dict[str, object]:
+    """Answer one derogation as known at an instant, with its decisions and its scope on the day."""
+    day, known_at = _moment(query)
+    with http.transaction() as session:
+        sheet = queries.get_sheet(session, path.derogation_id, day=day, known_at=known_at)
+        derogation = queries.get_derogation(session, path.derogation_id)
+        decisions = queries.list_decisions(session, path.derogation_id)
+        entries = queries.list_scope(session, path.derogation_id)
+    known = [decision for decision in decisions if decision.recorded_at <= known_at]
+    references = _references(entries, day=day, known_at=known_at)
+    return _whole(sheet, derogation, known, references=references).model_dump(mode="json")
+
+
+def _whole(
+    sheet: DerogationStanding,
+    derogation: Derogation,
+    decisions: Sequence[Decision],
+    *,
+    references: list[ReferenceAnswer],
+) -> WholeDerogationAnswer:
+    sees_patients = http.current_actor().can(Permission.PATIENT_READ)
+    return WholeDerogationAnswer(
+        **DerogationAnswer.of(sheet).model_dump(),
+        legal_basis=derogation.legal_basis,
+        partial_revision_only=derogation.partial_revision_only,
+        patient_id=derogation.patient_id if sees_patients else None,
+        scope_text=derogation.scope_text,
+        source=derogation.source,
+        decisions=[DecisionAnswer.model_validate(decision) for decision in decisions],
+        references=references,
+    )
+
+
+def _references(entries: Sequence[ScopeEntry], *, day: date, known_at: datetime) -> list[ReferenceAnswer]:
+    listed = rules.references_on([queries.scope_facts(entry) for entry in entries], day, known_at=known_at)
+    speaking = {
+        entry.reference: ReferenceAnswer(reference=entry.reference, label=entry.label, reading=entry.reading)
+        for entry in entries  # by reference, then by day
+        if entry.reference in listed and entry.effective_from <= day and entry.recorded_at <= known_at
+    }
+    return list(speaking.values())
+
+
+@api.post("/derogations/<uuid:derogation_id>/decisions", summary="Record a decision", responses={201: DecisionAnswer})
+@http.requires(Permission.DEROGATION_WRITE)
+def record_decision(path: DerogationPath, body: DecisionBody) -> tuple[dict[str, object], int]:
+    """Record one decision with its letter; the same id again answers the same decision."""
+    new = NewDecision(
+        **body.model_dump(exclude={"id", "added", "removed", "letter"}),
+        derogation_id=path.derogation_id,
+        document=_letter(body.letter),
+        added=tuple(NewReference(item.reference, item.label) for item in body.added),
+        removed=tuple(body.removed),
+    )
+    with http.transaction() as session:
+        decision = service.record_decision(session, body.id, new=new, actor=http.current_actor(), now=clock.utc_now())
+    return DecisionAnswer.model_validate(decision).model_dump(mode="json"), 201
+
+
+def _letter(body: LetterBody | None) -> NewFile | None:
+    """Return the letter of a request.
+
+    Raises:
+        InvalidInput: it is not base64.
+    """
+    if body is None:
+        return None
+    try:
+        content = b64decode(body.content_base64, validate=True)
+    except BadBase64 as error:
+        raise InvalidInput(
+            N_("The letter is not base64."),
+            fields={"letter.content_base64": N_("Encode the file, RFC 4648 section 4.")},
+        ) from error
+    return NewFile(DocumentKind.DECISION, "", body.filename, content, has_patient_data=False)
+
+
+def _moment(query: AsKnown) -> tuple[date, datetime]:
+    now = clock.utc_now()
+    return query.day or clock.paris_day(now), query.known_at or now

@@ -1,6 +1,6 @@
 """Makers of manufacturers, definitions and units, for the tests of every room that stands on them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from tests.hospital import ALICE, NOW
 from tracker import db
 from tracker.actor import Actor
+from tracker.derogations.models import Decision, Derogation, ScopeEntry
+from tracker.derogations.rules import DecisionKind, DerogationKind, Domain, ScopeChangeKind
 from tracker.devices import queries, service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import (
@@ -23,6 +25,7 @@ from tracker.devices.rules import (
 
 GTIN = "03700000000013"
 REFERENCE = "1-020163C"
+RECORDED_AT = datetime(2025, 1, 1, tzinfo=UTC)
 SHELF_LIFE_END = date(2028, 1, 31)
 
 
@@ -82,3 +85,91 @@ def make_unit(
 def a_hold(reason: str = "seal broken", cause: HoldCause = HoldCause.PHARMACIST) -> NewHold:
     """Return a reason to block a unit."""
     return NewHold(cause=cause, reason=reason, source_ref="test:1")
+
+
+def make_derogation(
+    session: Session,
+    manufacturer_id: UUID,
+    *,
+    references: tuple[str, ...] = (REFERENCE,),
+    valid_until: date | None = date(2026, 12, 31),
+    effective_from: date = date(2025, 1, 1),
+    kind: DerogationKind = DerogationKind.PARTIAL_REVISION,
+    decision_kind: DecisionKind = DecisionKind.GRANTED,
+    patient_id: UUID | None = None,
+    is_fictional: bool = False,
+    actor: Actor = ALICE,
+) -> UUID:
+    """Write a derogation with one decision and its references, and return its id."""
+    derogation_id = db.new_id()
+    session.add(
+        Derogation(
+            id=derogation_id,
+            establishment_id=actor.establishment_id,
+            kind=kind,
+            domain=Domain.JOINT,
+            designation="SCORE inserts",
+            manufacturer_id=manufacturer_id,
+            legal_basis="CSP R.5211-19",
+            partial_revision_only=kind is DerogationKind.PARTIAL_REVISION,
+            implanted_system="SCORE knee",
+            scope_text="",
+            patient_id=patient_id,
+            source="test",
+            is_fictional=is_fictional,
+            recorded_at=RECORDED_AT,
+            recorded_by_id=actor.id,
+        )
+    )
+    session.flush()  # decisions and scope refer to it
+    make_decision(session, derogation_id, decision_kind, effective_from=effective_from, valid_until=valid_until)
+    session.add_all(
+        ScopeEntry(
+            id=db.new_id(),
+            establishment_id=actor.establishment_id,
+            derogation_id=derogation_id,
+            change=ScopeChangeKind.ADDED,
+            reference=reference,
+            label="",
+            effective_from=effective_from,
+            reading="",
+            recorded_at=RECORDED_AT,
+            recorded_by_id=actor.id,
+        )
+        for reference in references
+    )
+    session.flush()  # the next statement of the test reads it
+    return derogation_id
+
+
+def make_decision(
+    session: Session,
+    derogation_id: UUID,
+    kind: DecisionKind,
+    *,
+    effective_from: date,
+    valid_until: date | None = None,
+    actor: Actor = ALICE,
+) -> None:
+    """Write a decision on a derogation."""
+    session.add(
+        Decision(
+            id=db.new_id(),
+            establishment_id=actor.establishment_id,
+            derogation_id=derogation_id,
+            kind=kind,
+            effective_from=effective_from,
+            valid_until=valid_until,
+            decided_on=effective_from,
+            reference="DM-2025-001",
+            patient_cap=None,
+            note="",
+            source="test",
+            document_id=None,
+            corrects_id=None,
+            recorded_at=RECORDED_AT,
+            recorded_by_id=actor.id,
+            recorded_by_name=actor.display_name,
+        )
+    )
+    session.flush()  # the next statement of the test reads it

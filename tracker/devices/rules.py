@@ -120,7 +120,14 @@ STATE_LABELS: Mapping[UnitState, str] = {
     UnitState.EXPIRED: N_("Past shelf life"),
     UnitState.DESTROYED: N_("Destroyed"),
 }
-"""Words of the codes, translated where they are shown."""
+REASON_LABELS: Mapping[str, str] = {
+    "derogation-end-unknown": N_("the end of the derogation is not recorded"),
+    "scope-reading-missing": N_("the scope of the derogation was not read for this reference"),
+    "individual-patient-missing": N_("the individual derogation names no patient yet"),
+    "lot-on-hold": N_("the lot is on hold"),
+    "expiry-conflict": N_("two expiry dates disagree"),
+}
+"""Words of the reasons for which goods-in opens a hold by itself; people write theirs in their own words."""
 
 USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 """The closed list of states in which a unit without any open hold may be used (design, decision 6)."""
@@ -199,6 +206,20 @@ class ReasonMissing(InvalidInput):
     """A decision about a unit needs a written reason."""
 
     code = "reason-missing"
+
+
+def reason_parts(reason: str) -> tuple[str, ...]:
+    """Return the texts that make a stored reason readable, to be translated one by one: words of codes, or a person's.
+
+    >>> reason_parts("lot-on-hold expiry-conflict")
+    ('the lot is on hold', 'two expiry dates disagree')
+    >>> reason_parts("seal broken")
+    ('seal broken',)
+    """
+    codes = reason.split()
+    if codes and all(code in REASON_LABELS for code in codes):
+        return tuple([REASON_LABELS[code] for code in codes])
+    return (reason,) if reason else ()
 
 
 def is_past(expiration_date: date | None, today: date) -> bool:

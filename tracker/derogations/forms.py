@@ -37,15 +37,16 @@ DECISION_LABELS: Mapping[DecisionKind, str] = {
     DecisionKind.CONDITIONS_CHANGED: N_("Conditions changed"),
 }
 STATUS_LABELS: Mapping[DerogationStatus, str] = {
-    DerogationStatus.IN_FORCE: N_("In force"),
-    DerogationStatus.NOT_YET: N_("Not yet in force"),
-    DerogationStatus.SUSPENDED: N_("Suspended"),
-    DerogationStatus.ENDED: N_("Ended"),
-    DerogationStatus.WITHDRAWN: N_("Withdrawn"),
-    DerogationStatus.REFUSED: N_("Refused"),
-    DerogationStatus.END_UNKNOWN: N_("End unknown"),
-    DerogationStatus.UNKNOWN: N_("No decision known"),
+    DerogationStatus.IN_FORCE: "In force",
+    DerogationStatus.NOT_YET: "Not yet in force",
+    DerogationStatus.SUSPENDED: "Suspended",
+    DerogationStatus.ENDED: "Ended",
+    DerogationStatus.WITHDRAWN: "Withdrawn",
+    DerogationStatus.REFUSED: "Refused",
+    DerogationStatus.END_UNKNOWN: "End unknown",
+    DerogationStatus.UNKNOWN: "No derogation known",
 }
+"""Translated in the context ``derogation``, as the shared badges are (templates/macros/status.html)."""
 _WORDS = 4000
 _LINE = 300
 
@@ -112,7 +113,9 @@ class DerogationForm(LetterForm):
         choices=[(kind.value, _(label)) for kind, label in KIND_LABELS.items()],
         default=DerogationKind.GLOBAL.value,
     )
-    domain = SelectField(_("Field"), choices=[(domain.value, _(label)) for domain, label in DOMAIN_LABELS.items()])
+    domain = SelectField(
+        _("Field of use"), choices=[(domain.value, _(label)) for domain, label in DOMAIN_LABELS.items()]
+    )
     designation = StringField(_("Designation"), validators=[DataRequired(_("Type the name.")), Length(max=_LINE)])
     manufacturer_id = SelectField(_("Company"), validators=[Optional()])
     company = StringField(_("Company that is not in the list"), validators=[Optional(), Length(max=_LINE)])

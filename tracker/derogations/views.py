@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -97,8 +98,8 @@ def index() -> Response:
             filters=filters,
             is_narrowed=filters != RegisterFilters(),
             companies=companies,
-            kinds=_words(KIND_LABELS),
-            statuses=_words(STATUS_LABELS),
+            kinds=[(code.value, _(word)) for code, word in KIND_LABELS.items()],
+            statuses=[(code.value, pgettext("derogation", word)) for code, word in STATUS_LABELS.items()],
             next_page=_next_page(page.next_after),
             is_first=_uuid("after") is None,
             may_write=http.current_actor().can(Permission.DEROGATION_WRITE),
@@ -218,7 +219,7 @@ def _decision_context(derogation_id: UUID, form: forms.DecisionForm) -> dict[str
         sheet = queries.get_sheet(session, derogation_id, day=clock.paris_day(now), known_at=now)
         decisions = queries.list_decisions(session, derogation_id)
     corrected = {decision.corrects_id for decision in decisions}
-    form.corrects_id.choices = [("", _("none"))] + [
+    form.corrects_id.choices = [("", _("no decision"))] + [
         (
             str(one.id),
             _("%(decision)s, from %(day)s", decision=_(DECISION_LABELS[one.kind]), day=_short(one.effective_from)),
@@ -290,7 +291,7 @@ def create() -> Response:
 def _fill_companies(form: forms.DerogationForm) -> None:
     with http.transaction() as session:
         known = [(str(row.id), row.name) for row in devices.list_manufacturers(session)]
-    form.manufacturer_id.choices = [("", _("choose")), *known]
+    form.manufacturer_id.choices = [("", _("choose from the list")), *known]
 
 
 def _company_of(session: Session, form: forms.DerogationForm, request_id: UUID, *, now: datetime) -> UUID:
@@ -371,10 +372,6 @@ def _scope_context(derogation_id: UUID, now: datetime) -> dict[str, object]:
             "sheet": queries.get_sheet(session, derogation_id, day=clock.paris_day(now), known_at=now),
             "derogation": queries.get_derogation(session, derogation_id),
         }
-
-
-def _words(labels: Mapping[E, str]) -> list[tuple[str, str]]:
-    return [(code.value, _(label)) for code, label in labels.items()]
 
 
 def _code(codes: type[E], name: str) -> E | None:

@@ -209,7 +209,7 @@ def test_scan_shows_its_verdict_and_frees_the_box_for_the_next(on_bench: Page, b
 def test_each_scan_has_a_request_id_of_its_own_of_version_7(on_bench: Page, bench: Bench) -> None:
     for raw in ("a", "a", "a"):
         read(on_bench, raw)
-    expect(on_bench.locator("[data-scan-results] .verdict-sentence")).to_have_count(3)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(3)
 
     identifiers = [UUID(scan.request_id) for scan in bench.received]
 
@@ -224,7 +224,7 @@ def test_scans_faster_than_the_server_are_sent_in_their_order(on_bench: Page, be
     for raw in raws:
         read(on_bench, raw)
 
-    expect(on_bench.locator("[data-scan-results] .verdict-sentence")).to_have_count(12)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(12)
     assert [scan.raw for scan in bench.received] == raws
 
 
@@ -233,7 +233,7 @@ def test_group_separator_of_a_reader_arrives_as_ascii_29(on_bench: Page, bench: 
     on_bench.keyboard.press("Control+BracketRight")
     read(on_bench, "21S2")
 
-    expect(on_bench.locator("[data-scan-results] .verdict")).to_have_count(1)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(1)
     assert bench.received[0].raw == "10A1\x1d21S2"
 
 
@@ -247,7 +247,7 @@ def test_reader_that_ends_with_tab_sends_too(on_bench: Page, bench: Bench) -> No
         }"""
     )
 
-    expect(on_bench.locator("[data-scan-results] .verdict")).to_have_count(1)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(1)
     assert bench.received[0].raw == "tabbed"
 
 
@@ -256,7 +256,7 @@ def test_yes_hold_and_no_sound_different_and_silence_is_remembered(on_bench: Pag
     for number, raw in enumerate(("accepted", "quarantined", "refused"), start=1):
         on_bench.evaluate("window.heard.length = 0")
         read(on_bench, raw)
-        expect(on_bench.locator("[data-scan-results] .verdict-sentence")).to_have_count(number)
+        expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(number)
         sounds.append(tuple(on_bench.evaluate("window.heard")))
     assert len(set(sounds)) == 3
 
@@ -264,7 +264,7 @@ def test_yes_hold_and_no_sound_different_and_silence_is_remembered(on_bench: Pag
     on_bench.reload()
     read(on_bench, "refused")
 
-    expect(on_bench.locator("[data-scan-results] .verdict-sentence")).to_have_count(1)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(1)
     assert on_bench.evaluate("window.heard") == []
     expect(on_bench.get_by_role("button", name="Son coupé")).to_be_visible()
 
@@ -335,7 +335,7 @@ def test_photo_is_sent_as_soon_as_it_is_chosen(on_bench: Page, bench: Bench) -> 
         {"name": "label.png", "mimeType": "image/png", "buffer": b"not read here"}
     )
 
-    expect(on_bench.locator("[data-scan-results] .verdict")).to_have_count(1)
+    expect(on_bench.locator("[data-scan-results] [data-outcome]")).to_have_count(1)
     assert bench.received[0].photo == "label.png"
 
 

@@ -5,6 +5,7 @@ import { playOutcome, setSound, soundIsOn } from "./sounds.js";
 import { uuid7 } from "./uuid7.js";
 
 const GROUP_SEPARATOR = "\u001d"; // FNC1 as a reader transmits it (GS1 General Specifications, section 7.8.3)
+const SEPARATOR_SHOWN = "\u2039GS\u203a"; // the control picture U+241D is missing from many fonts
 const ANSWER_LIMIT_MS = 15000;
 const WAIT_SHOWN_AFTER_MS = 200; // a quick answer shows no waiting card first
 const READER_KEY_GAP_MS = 50; // people do not press Tab this soon after a character; readers do
@@ -14,7 +15,7 @@ class ScanBox {
   constructor(form) {
     this.form = form;
     this.input = form.querySelector("[data-scan-input]");
-    this.results = document.querySelector("[data-scan-results]");
+    this.results = document.getElementById(form.dataset.results);
     this.line = Promise.resolve(); // scans wait here for their turn
     this.open = new Set(); // scans without an answer
     this.lastKeyAt = 0;
@@ -159,7 +160,7 @@ class ScanBox {
       .content.firstElementChild.cloneNode(true);
     card.querySelector("[data-raw]").textContent = scan.photo
       ? scan.photo.name
-      : scan.raw.replaceAll(GROUP_SEPARATOR, "\u241d");
+      : scan.raw.replaceAll(GROUP_SEPARATOR, SEPARATOR_SHOWN);
     if (kind === "waiting") {
       card.querySelector("[data-actions]").remove();
       return card;

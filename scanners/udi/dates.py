@@ -55,12 +55,12 @@ def calendar_day(year: int, month: int, day: int) -> Dated:
         raise ValueError(f"there is no month {month}")
     if not 1 <= year <= 9999:  # noqa: PLR2004 - what a calendar of Python holds
         raise ValueError(f"there is no year {year}")
-    last = monthrange(year, month)[1]
     if day == 0:
-        return date(year, month, last), Precision.MONTH
-    if day > last:
-        raise ValueError(f"month {month} of {year} has no day {day}")
-    return date(year, month, day), Precision.DAY
+        return date(year, month, monthrange(year, month)[1]), Precision.MONTH
+    try:
+        return date(year, month, day), Precision.DAY
+    except ValueError:
+        raise ValueError(f"month {month} of {year} has no day {day}") from None
 
 
 def yymmdd(digits: str, reference: date) -> Dated:

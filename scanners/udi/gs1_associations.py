@@ -15,6 +15,7 @@ a quantity: 37 beside 01.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from scanners.result import Fault
 from scanners.udi.application_identifiers import TABLE
@@ -25,16 +26,21 @@ _ITEM_KEYS = frozenset({"01", "02", "03", "8006", "8026"})
 
 def check_associations(values: Mapping[str, str]) -> tuple[Fault | None, list[str]]:
     """Return the first pair that excludes itself as a fault, and the codes of what is missing."""
-    present = frozenset(values)
+    fault, missing = _judged(frozenset(values))
+    return fault, ["association-missing"] if missing else []
+
+
+@lru_cache(maxsize=1024)  # the same few sets of identifiers come again and again
+def _judged(present: frozenset[str]) -> tuple[Fault | None, bool]:
     fault = None
     missing = False
-    for identifier in values:
+    for identifier in sorted(present):
         entry = TABLE[identifier]
         if fault is None and not entry.excludes.isdisjoint(present):
             fault = _exclusion(identifier, entry.excludes & present)
-        if entry.requires and not missing and not (identifier == "37" and "01" in present):
-            missing = not all(_is_met(group, present) for group in entry.requires)
-    return fault, ["association-missing"] if missing else []
+        if not (identifier == "37" and "01" in present):
+            missing = missing or not all(_is_met(group, present) for group in entry.requires)
+    return fault, missing
 
 
 def _exclusion(identifier: str, others: frozenset[str]) -> Fault | None:

@@ -34,9 +34,9 @@ from dataclasses import replace
 from datetime import date
 
 from scanners.errors import BrokenStructure, Contradiction, ScanError
-from scanners.result import Element, Fault, Standard, Udi
+from scanners.result import Element, Fault, Standard
 from scanners.udi import check_digits
-from scanners.udi.hibc_data import Data, read_data, write_data
+from scanners.udi.hibc_data import read_data, write_data
 from scanners.udi.label import Label
 from scanners.udi.merging import merge
 from scanners.udi.symbology import CODE39_CHECK_REMOVED, CODE39_FULL_ASCII
@@ -90,7 +90,7 @@ def parse(text: str, *, reference_date: date, symbology: str | None = None) -> L
         raise
     if warnings and label.fault and "full-ascii-repaired" in warnings:
         raise BrokenStructure("check-digit", None, "a translated label is repaired only where its check holds")
-    return replace(label, warnings=(*label.warnings, *warnings))
+    return replace(label, warnings=(*label.warnings, *warnings)) if warnings else label
 
 
 def format(elements: Sequence[Element]) -> str:  # noqa: A001 - the name that every module of a standard has
@@ -177,10 +177,9 @@ def _symbol(payload: str, reference_date: date) -> Label:
     primary, *rest = payload[1:].split("/")
     if not _PRIMARY.fullmatch(primary):
         raise BrokenStructure("primary", 1, "a letter, 4 to 21 letters or digits and the unit of measure were expected")
-    data = read_data(rest, reference_date=reference_date, start=len(primary) + 2) if rest else Data(Udi(), ())
-    udi = replace(data.udi, udi_di=primary)
+    data = read_data(rest, reference_date=reference_date, start=len(primary) + 2, udi_di=primary)
     warnings = (*data.warnings, *_unit_of_measure(primary[-1]))
-    return Label(Standard.HIBC, udi, (Element(PRIMARY, primary), *data.elements), warnings=warnings)
+    return Label(Standard.HIBC, data.udi, (Element(PRIMARY, primary), *data.elements), warnings=warnings)
 
 
 def _unit_of_measure(digit: str) -> tuple[str, ...]:

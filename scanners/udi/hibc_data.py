@@ -26,14 +26,14 @@ datetime.date(2028, 12, 31)
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any
 
 from scanners.errors import BrokenStructure, ImpossibleDate
 from scanners.result import Element, Precision, Udi
 from scanners.udi import dates
-from scanners.udi.merging import merge
+from scanners.udi.merging import either, finer
 
 JULIAN = "YYJJJ"
 """Identifier given to the oldest form, which has none of its own."""
@@ -57,26 +57,40 @@ class Data:
     warnings: tuple[str, ...] = ()
 
 
-def read_data(segments: Sequence[str], *, reference_date: date, start: int = 0) -> Data:
+def read_data(
+    segments: Sequence[str],
+    *,
+    reference_date: date,
+    start: int = 0,
+    udi_di: str | None = None,
+) -> Data:
     """Read the parts between slashes, the secondary first and then the supplements.
+
+    Args:
+        segments: the parts.
+        reference_date: the day against which two-digit years are read.
+        start: where the first part stands.
+        udi_di: what the primary said, for the UDI that is returned.
+
+    Returns:
+        The UDI, and the parts as elements.
 
     Raises:
         BrokenStructure: a part of no known form.
         ImpossibleDate: no calendar has a date.
         Contradiction: two parts say different things of one field.
     """
-    udi, elements, warnings = Udi(), [], []
+    reading = _Reading(reference_date, udi_di)
+    elements = []
+    warnings: tuple[str, ...] = ()
     position = start
     for number, segment in enumerate(segments):
         text = segment
         if text.startswith("+$"):
-            text, position = text[1:], position + 1
-            warnings.append("stray-plus")
-        element, found = _segment(text, _Place(position, reference_date), is_first=number == 0)
-        udi = merge(udi, found)
-        elements.append(element)
+            text, position, warnings = text[1:], position + 1, ("stray-plus",)
+        elements.append(reading.segment(text, position, is_first=number == 0))
         position += len(text) + 1
-    return Data(udi, tuple(elements), tuple(warnings))
+    return Data(Udi(**reading.fields), tuple(elements), warnings)
 
 
 def write_data(element: Element) -> str:
@@ -84,87 +98,108 @@ def write_data(element: Element) -> str:
     return element.value if element.identifier == JULIAN else element.identifier + element.value
 
 
-class _Place(NamedTuple):
-    """Where a part stands, and the day against which its years are read."""
+class _Reading:
+    """What has been read of one symbol so far, and the day against which its years are read."""
 
-    position: int
-    reference_date: date
+    def __init__(self, reference_date: date, udi_di: str | None) -> None:
+        self.fields: dict[str, Any] = {"udi_di": udi_di}
+        self._reference_date = reference_date
 
-    def after(self, count: int) -> "_Place":
-        return self._replace(position=self.position + count)
+    def segment(self, text: str, position: int, *, is_first: bool) -> Element:
+        """Read one part between slashes.
 
+        Raises:
+            BrokenStructure: it has no known form.
+        """
+        if text.startswith("$"):
+            return self._flagged(text, position)
+        is_julian = is_first and _JULIAN.match(text) is not None
+        supplement = None if is_julian else _SUPPLEMENT.fullmatch(text)
+        if supplement:
+            identifier, value = supplement[1], supplement[2]
+            self._supplement(identifier, value, position + len(identifier))
+            return Element(identifier, value)
+        if is_julian:
+            self._expiry("5", text, position)
+            self._note("lot", _number(text[5:], position + 5))
+            return Element(JULIAN, text)
+        raise BrokenStructure("segment-unknown", position, "a secondary or one of S, Q, 14D, 16D was expected here")
 
-def _segment(text: str, place: _Place, *, is_first: bool) -> tuple[Element, Udi]:
-    """Read one part between slashes.
+    def _supplement(self, identifier: str, value: str, position: int) -> None:
+        """Read one supplement.
 
-    Raises:
-        BrokenStructure: it has no known form.
-    """
-    supplement = _SUPPLEMENT.fullmatch(text)
-    if supplement and not (is_first and _JULIAN.match(text)):
-        identifier, value = supplement[1], supplement[2]
-        return Element(identifier, value), _supplement(identifier, value, place.after(len(identifier)))
-    if text.startswith("$"):
-        return _flagged(text, place)
-    if is_first and _JULIAN.match(text):
-        udi = _expiry("5", text, place)
-        return Element(JULIAN, text), replace(udi, lot=_number(text[5:], place.after(5)))
-    raise BrokenStructure("segment-unknown", place.position, "a secondary or one of S, Q, 14D, 16D was expected here")
+        Raises:
+            BrokenStructure: an empty serial number.
+            ImpossibleDate: no calendar has the date.
+        """
+        if identifier == "S":
+            serial = _number(value, position)
+            if serial is None:
+                raise BrokenStructure("empty-value", position, "a serial number was expected here")
+            self._note("serial", serial)
+        elif identifier == "Q":
+            self._note("quantity", _digits(value, position, sizes=range(1, 6)))
+        else:
+            _digits(value, position, sizes=range(8, 9))
+            try:
+                day = _full(dates.yyyymmdd(value))
+            except ValueError as error:
+                raise ImpossibleDate("date-impossible", position, f"{identifier}{value}: {error}") from None
+            if identifier == "14D":
+                self._note_expiry(day)
+            else:
+                self._note("manufacture_date", day[0])
 
+    def _flagged(self, text: str, position: int) -> Element:
+        """Read ``$`` or ``$$`` with what follows.
 
-def _supplement(identifier: str, value: str, place: _Place) -> Udi:
-    """Read one supplement.
+        Raises:
+            BrokenStructure: ``$`` without a number.
+        """
+        head = _FLAGGED.match(text)
+        identifier = head[0] if head else "$"
+        rest, position = text[len(identifier) :], position + len(identifier)
+        element = Element(identifier, rest)
+        is_dated = identifier.startswith("$$")
+        flag = identifier[-1] if identifier[-1].isdigit() else ""
+        if flag in _QUANTITY_SIZES:
+            size = _QUANTITY_SIZES[flag]
+            self._note("quantity", _digits(rest[:size], position, sizes=range(size, size + 1)))
+            rest, position = rest[size:], position + size
+            if not rest:
+                return element
+            flag = rest[0] if rest[0] in "234567" else ""
+            rest, position = rest[len(flag) :], position + len(flag)
+        if is_dated and flag != NO_DATE:
+            size = self._expiry(flag, rest, position)
+            rest, position = rest[size:], position + size
+        number = _number(rest, position)
+        if number is None and not is_dated:
+            raise BrokenStructure("empty-value", position, "a lot or serial number was expected here")
+        self._note("serial" if "+" in identifier else "lot", number)
+        return element
 
-    Raises:
-        BrokenStructure: an empty serial number.
-        ImpossibleDate: no calendar has the date.
-    """
-    if identifier == "S":
-        serial = _number(value, place)
-        if serial is None:
-            raise BrokenStructure("empty-value", place.position, "a serial number was expected here")
-        return Udi(serial=serial)
-    if identifier == "Q":
-        return Udi(quantity=_digits(value, place, sizes=range(1, 6)))
-    _digits(value, place, sizes=range(8, 9))
-    try:
-        day = _full(dates.yyyymmdd(value))
-    except ValueError as error:
-        raise ImpossibleDate("date-impossible", place.position, f"{identifier}{value}: {error}") from None
-    return (
-        Udi(expiration_date=day[0], expiration_precision=day[1])
-        if identifier == "14D"
-        else Udi(manufacture_date=day[0])
-    )
+    def _expiry(self, flag: str, text: str, position: int) -> int:
+        """Read the date at the start of the text and return its length.
 
+        Raises:
+            ImpossibleDate: no calendar has it.
+        """
+        size, read = _DATES[flag]
+        digits = text[:size]
+        _digits(digits, position, sizes=range(size, size + 1))
+        try:
+            self._note_expiry(read(digits, self._reference_date))
+        except ValueError as error:
+            raise ImpossibleDate("date-impossible", position, f"{digits}: {error}") from None
+        return size
 
-def _flagged(text: str, place: _Place) -> tuple[Element, Udi]:
-    """Read ``$`` or ``$$`` with what follows.
+    def _note(self, name: str, value: str | int | date | None) -> None:
+        self.fields[name] = either(name, self.fields.get(name), value)
 
-    Raises:
-        BrokenStructure: ``$`` without a number.
-    """
-    identifier = text[: len(text) - len(_FLAGGED.sub("", text, count=1))]
-    rest = text[len(identifier) :]
-    element, place = Element(identifier, rest), place.after(len(identifier))
-    is_dated, is_serial = identifier.startswith("$$"), "+" in identifier
-    flag = identifier[-1] if identifier[-1].isdigit() else ""
-    udi = Udi()
-    if flag in _QUANTITY_SIZES:
-        size = _QUANTITY_SIZES[flag]
-        udi = Udi(quantity=_digits(rest[:size], place, sizes=range(size, size + 1)))
-        rest, place = rest[size:], place.after(size)
-        if not rest:
-            return element, udi
-        flag = rest[0] if rest[0] in "234567" else ""
-        rest, place = rest[len(flag) :], place.after(len(flag))
-    if is_dated and flag != NO_DATE:
-        size = _DATES[flag][0]
-        udi, rest, place = merge(udi, _expiry(flag, rest, place)), rest[size:], place.after(size)
-    number = _number(rest, place)
-    if number is None and not is_dated:
-        raise BrokenStructure("empty-value", place.position, "a lot or serial number was expected here")
-    return element, replace(udi, serial=number) if is_serial else replace(udi, lot=number)
+    def _note_expiry(self, dated: dates.Dated) -> None:
+        known = (self.fields.get("expiration_date"), self.fields.get("expiration_precision"))
+        self.fields["expiration_date"], self.fields["expiration_precision"] = finer(known, dated)
 
 
 def _full(dated: dates.Dated) -> dates.Dated:
@@ -211,23 +246,7 @@ _DATES: dict[str, tuple[int, Callable[[str, date], dates.Dated]]] = {
 """Length of the date that follows a flag, and how it is read."""
 
 
-def _expiry(flag: str, text: str, place: _Place) -> Udi:
-    """Read the date at the start of the text.
-
-    Raises:
-        ImpossibleDate: no calendar has it.
-    """
-    size, read = _DATES[flag]
-    digits = text[:size]
-    _digits(digits, place, sizes=range(size, size + 1))
-    try:
-        day, precision = read(digits, place.reference_date)
-    except ValueError as error:
-        raise ImpossibleDate("date-impossible", place.position, f"{digits}: {error}") from None
-    return Udi(expiration_date=day, expiration_precision=precision)
-
-
-def _digits(text: str, place: _Place, *, sizes: range) -> int:
+def _digits(text: str, position: int, *, sizes: range) -> int:
     """Return the number that the digits are.
 
     Raises:
@@ -235,11 +254,11 @@ def _digits(text: str, place: _Place, *, sizes: range) -> int:
     """
     if len(text) not in sizes or not (text.isascii() and text.isdigit()):
         size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-        raise BrokenStructure("digits", place.position, f"{size} digits were expected here, not {text!r}")
+        raise BrokenStructure("digits", position, f"{size} digits were expected here, not {text!r}")
     return int(text)
 
 
-def _number(text: str, place: _Place) -> str | None:
+def _number(text: str, position: int) -> str | None:
     """Return a lot or serial number, None where there is none.
 
     Raises:
@@ -248,8 +267,8 @@ def _number(text: str, place: _Place) -> str | None:
     legal = _NUMBER.match(text)
     end = legal.end() if legal else 0
     if end < len(text):
-        raise BrokenStructure("character", place.position + end, f"a lot or serial number has no {text[end]!r}")
+        raise BrokenStructure("character", position + end, f"a lot or serial number has no {text[end]!r}")
     if len(text) > LONGEST:
-        where = place.position + LONGEST
+        where = position + LONGEST
         raise BrokenStructure("length", where, f"a lot or serial number has at most {LONGEST} characters")
     return text or None

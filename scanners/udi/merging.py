@@ -17,7 +17,9 @@ from typing import TypeVar
 from scanners.errors import Contradiction
 from scanners.result import Precision, Udi
 
-_Field = TypeVar("_Field", str | None, date | None, int | None)
+_Field = TypeVar("_Field")
+
+Expiry = tuple[date | None, Precision | None]
 
 _FINENESS = {None: 0, Precision.MONTH: 1, Precision.DAY: 2, Precision.HOUR: 3}
 
@@ -30,37 +32,43 @@ def merge(first: Udi, second: Udi) -> Udi:
     Raises:
         Contradiction: both know a field, and differ; its code is ``lot-differs``, ``expiries-differ`` and so on.
     """
-    expiration_date, precision = _expiry(first, second)
+    expiration_date, precision = finer(
+        (first.expiration_date, first.expiration_precision),
+        (second.expiration_date, second.expiration_precision),
+    )
     return Udi(
-        udi_di=_either("udi_di", first.udi_di, second.udi_di),
-        lot=_either("lot", first.lot, second.lot),
-        serial=_either("serial", first.serial, second.serial),
+        udi_di=either("udi_di", first.udi_di, second.udi_di),
+        lot=either("lot", first.lot, second.lot),
+        serial=either("serial", first.serial, second.serial),
         expiration_date=expiration_date,
         expiration_precision=precision,
-        manufacture_date=_either("manufacture_date", first.manufacture_date, second.manufacture_date),
-        quantity=_either("quantity", first.quantity, second.quantity),
-        software_version=_either("software_version", first.software_version, second.software_version),
-        reference=_either("reference", first.reference, second.reference),
+        manufacture_date=either("manufacture_date", first.manufacture_date, second.manufacture_date),
+        quantity=either("quantity", first.quantity, second.quantity),
+        software_version=either("software_version", first.software_version, second.software_version),
+        reference=either("reference", first.reference, second.reference),
     )
 
 
-def _either(name: str, one: _Field, other: _Field) -> _Field:
+def either(name: str, one: _Field | None, other: _Field | None) -> _Field | None:
+    """Return the value that is known.
+
+    Raises:
+        Contradiction: both are, and differ.
+    """
     if one is None or other is None or one == other:
         return other if one is None else one
     raise Contradiction(f"{name.replace('_', '-')}-differs", None, f"two values of {name}: {one} and {other}")
 
 
-def _expiry(first: Udi, second: Udi) -> tuple[date | None, Precision | None]:
+def finer(first: Expiry, second: Expiry) -> Expiry:
     """Return the finer of two expiries that agree.
 
     Raises:
         Contradiction: they do not.
     """
-    coarse, fine = sorted((first, second), key=lambda udi: _FINENESS[udi.expiration_precision])
-    one, other = coarse.expiration_date, fine.expiration_date
-    if one and other and one != other:
-        is_month = coarse.expiration_precision is Precision.MONTH
-        if not is_month or (one.year, one.month) != (other.year, other.month):
-            detail = f"two expiries: {first.expiration_date} and {second.expiration_date}"
-            raise Contradiction("expiries-differ", None, detail)
-    return other, fine.expiration_precision
+    if first[0] is None or second[0] is None:
+        return second if first[0] is None else first
+    coarse, fine = sorted((first, second), key=lambda expiry: _FINENESS[expiry[1]])
+    if first[0] != second[0] and (coarse[1] is not Precision.MONTH or f"{coarse[0]:%Y-%m}" != f"{fine[0]:%Y-%m}"):
+        raise Contradiction("expiries-differ", None, f"two expiries: {first[0]} and {second[0]}")
+    return fine

@@ -1,5 +1,7 @@
 """Forms of patients."""
 
+import unicodedata
+
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField
@@ -45,16 +47,16 @@ class PatientForm(FlaskForm):
     )
 
     def traits(self) -> Traits:
-        """Return what was typed as traits."""
+        """Return what was typed as traits; composed characters, without doubled or outer spaces."""
         matricule = "".join((self.ins_matricule.data or "").split()).upper()
         return Traits(
-            family_name=self.family_name.data.strip(),
-            given_names=" ".join(self.given_names.data.split()),
+            family_name=_tidy(self.family_name.data),
+            given_names=_tidy(self.given_names.data),
             birth_date=self.birth_date.data,
             sex=Sex(self.sex.data),
-            ipp=self.ipp.data.strip(),
-            birth_place_code=(self.birth_place_code.data or "").strip().upper(),
-            used_name=(self.used_name.data or "").strip(),
+            ipp=_tidy(self.ipp.data),
+            birth_place_code=_tidy(self.birth_place_code.data).upper(),
+            used_name=_tidy(self.used_name.data),
             ins_matricule=matricule,
             ins_oid=self.ins_oid.data if matricule else "",
         )
@@ -62,3 +64,7 @@ class PatientForm(FlaskForm):
     def status(self) -> IdentityStatus:
         """Return the chosen trust."""
         return IdentityStatus(self.identity_status.data)
+
+
+def _tidy(text: str | None) -> str:
+    return " ".join(unicodedata.normalize("NFC", text or "").split())

@@ -70,6 +70,21 @@ def name_key(session: Session, family_name: str) -> bytes:
     return db.keyring(session).lookup("patient.name", family_name)
 
 
+def keys_of(session: Session, traits: Traits) -> dict[str, bytes | None]:
+    """Return the keyed hashes under which a patient is found, by column."""
+    return {
+        "ipp_key": ipp_key(session, traits.ipp),
+        "ins_key": ins_key(session, traits.ins_matricule, traits.ins_oid) if traits.ins_matricule else None,
+        "traits_key": traits_key(
+            session,
+            family_name=traits.family_name,
+            first_given_name=traits.first_given_name,
+            birth_date=traits.birth_date,
+        ),
+        "name_key": name_key(session, traits.family_name),
+    }
+
+
 def find_by_ipp(session: Session, ipp: str) -> PatientView | None:
     """Return the patient with an IPP, or None."""
     return _find(session, Patient.ipp_key == ipp_key(session, ipp))

@@ -74,9 +74,14 @@ SEX_LABELS: dict[Sex, str] = {
 }
 TEST_OIDS = frozenset({INS_TEST_OID, INS_DEMONSTRATION_OID})
 _OIDS = frozenset({INS_NIR_OID, INS_NIA_OID}) | TEST_OIDS
-_NAME = re.compile(r"[^\W\d_]+(?:[ '\u2019-][^\W\d_]+)*", re.UNICODE)
+_OF_INSI = frozenset({IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED})
+"""Statuses that only an identity taken from INSi can have (RNIV 1): they need an INS."""
+_NAME = re.compile(r"[^\W\d_]+(?:[ '\u2019-]{1,2}[^\W\d_]+)*\.?", re.UNICODE)
+# two hyphens join the two surnames of a double name (circular of 6 December 2004 on names)
 _BIRTH_PLACE = re.compile(r"[0-9][0-9AB][0-9]{3}")
+_INS = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{8}")
 _OLDEST_BIRTH = date(1890, 1, 1)
+_LETTERS_ONLY = N_("Letters, spaces, hyphens and apostrophes only.")
 
 
 class TraitsInvalid(InvalidInput):
@@ -109,12 +114,12 @@ def check_ins(matricule: str, oid: str) -> None:
     Raises:
         InsInvalid: wrong length, characters or key, or an OID that is none of INS's.
     """
-    if not re.fullmatch(r"[0-9]{5}[0-9AB][0-9AB]?[0-9]*", matricule) or len(matricule) != 15:  # noqa: PLR2004 - INS
+    if not _INS.fullmatch(matricule):
         raise InsInvalid(
             N_("The INS must have 15 characters: 13 digits and a key of 2."),
             fields={"ins_matricule": N_("Scan the INS barcode, or type the 15 characters.")},
         )
-    if not matricule[13:].isdigit() or int(matricule[13:]) != ins_key(matricule[:13]):
+    if int(matricule[13:]) != ins_key(matricule[:13]):
         raise InsInvalid(
             N_("The key of the INS does not fit."),
             fields={"ins_matricule": N_("The last two digits do not fit the first thirteen: compare with the card.")},
@@ -123,23 +128,29 @@ def check_ins(matricule: str, oid: str) -> None:
         raise InsInvalid(N_("The OID of the INS is not known."), fields={"ins_oid": N_("Choose one of the list.")})
 
 
-def check_traits(traits: Traits, *, today: date) -> None:
-    """Check the traits of a patient before they are kept.
+def check_traits(traits: Traits, status: IdentityStatus, *, today: date) -> None:
+    """Check the traits of a patient, and the trust put in them, before they are kept.
 
     Raises:
-        TraitsInvalid: a strict trait is missing or impossible.
+        TraitsInvalid: a strict trait is missing or impossible, or the trust needs an INS that is not there.
         InsInvalid: the INS does not hold.
     """
     faults: dict[str, str] = {}
     for name, value in (("family_name", traits.family_name), ("given_names", traits.given_names)):
         if not _NAME.fullmatch(value):
-            faults[name] = N_("Letters, spaces, hyphens and apostrophes only.")
+            faults[name] = _LETTERS_ONLY
+    if traits.used_name and not _NAME.fullmatch(traits.used_name):
+        faults["used_name"] = _LETTERS_ONLY
     if not _OLDEST_BIRTH <= traits.birth_date <= today:
         faults["birth_date"] = N_("This birth date cannot be.")
     if not traits.ipp.strip():
         faults["ipp"] = N_("The IPP is needed: it names the patient in this hospital.")
     if traits.birth_place_code and not _BIRTH_PLACE.fullmatch(traits.birth_place_code):
         faults["birth_place_code"] = N_("Five characters of the INSEE code, for example 75056 or 99999.")
+    if status in _OF_INSI and not traits.ins_matricule:
+        faults["identity_status"] = N_(
+            "A retrieved or qualified identity has an INS: type it, or choose another trust."
+        )
     if faults:
         raise TraitsInvalid(N_("The identity is not complete."), fields=faults)
     if traits.ins_matricule:

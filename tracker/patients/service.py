@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from tracker import db
@@ -39,30 +40,24 @@ def register_patient(
         PatientExists: another patient has the IPP or the INS.
     """
     actor.require(Permission.PATIENT_WRITE)
-    rules.check_traits(traits, today=today)
+    rules.check_traits(traits, status, today=today)
+    wanted = PatientView(patient_id, traits, status)
     existing = session.get(Patient, patient_id)
     if existing is not None:
-        return _same_or_conflict(session, existing, traits)
-    _check_unused(session, traits)
-    patient = Patient(
-        id=patient_id,
-        establishment_id=actor.establishment_id,
-        sealed_traits=db.keyring(session).seal(rules.traits_to_json(traits), context=f"patient.traits:{patient_id}"),
-        ipp_key=queries.ipp_key(session, traits.ipp),
-        ins_key=queries.ins_key(session, traits.ins_matricule, traits.ins_oid) if traits.ins_matricule else None,
-        traits_key=queries.traits_key(
-            session,
-            family_name=traits.family_name,
-            first_given_name=traits.first_given_name,
-            birth_date=traits.birth_date,
-        ),
-        name_key=queries.name_key(session, traits.family_name),
-        identity_status=status,
-        created_at=now,
-        created_by_id=actor.id,
-    )
-    session.add(patient)
-    session.flush()  # a patient registered by somebody else in this moment is refused by the unique keys
+        return _same_or_conflict(session, existing, wanted)
+    _check_unused(session, wanted)
+    values = {
+        "id": patient_id,
+        "establishment_id": actor.establishment_id,
+        "sealed_traits": db.keyring(session).seal(rules.traits_to_json(traits), context=f"patient.traits:{patient_id}"),
+        **queries.keys_of(session, traits),
+        "identity_status": status,
+        "created_at": now,
+        "created_by_id": actor.id,
+    }
+    written = session.scalar(upsert(Patient).values(values).on_conflict_do_nothing().returning(Patient.id))
+    if written is None:  # somebody else registered the same patient, or this very form, at this moment
+        return _registered_meanwhile(session, wanted)
     audit.append(
         session,
         actor=actor,
@@ -71,23 +66,36 @@ def register_patient(
         details={"identity_status": status.value},
         now=now,
     )
-    return PatientView(patient_id, traits, status)
+    return wanted
 
 
-def _same_or_conflict(session: Session, existing: Patient, traits: Traits) -> PatientView:
-    view = queries.unsealed(session, existing)
-    if view.traits != traits:
-        raise PatientExists(N_("This form was already sent with another identity."), next_step=N_("Start again."))
-    return view
+def _registered_meanwhile(session: Session, wanted: PatientView) -> PatientView:
+    _check_unused(session, wanted)
+    existing = session.get(Patient, wanted.id)
+    if existing is None:
+        raise PatientExists(_OTHER_CONTENT, next_step=N_("Start again."))
+    return _same_or_conflict(session, existing, wanted)
 
 
-def _check_unused(session: Session, traits: Traits) -> None:
-    if queries.find_by_ipp(session, traits.ipp) is not None:
+def _same_or_conflict(session: Session, existing: Patient, wanted: PatientView) -> PatientView:
+    if queries.unsealed(session, existing) != wanted:
+        raise PatientExists(_OTHER_CONTENT, next_step=N_("Start again."))
+    return wanted
+
+
+_OTHER_CONTENT = N_("This form was already sent with another identity.")
+
+
+def _check_unused(session: Session, wanted: PatientView) -> None:
+    traits = wanted.traits
+    by_ipp = queries.find_by_ipp(session, traits.ipp)
+    if by_ipp is not None and by_ipp.id != wanted.id:
         raise PatientExists(
             N_("A patient with this IPP is already registered."),
             next_step=N_("Search by this IPP and open the patient."),
         )
-    if traits.ins_matricule and queries.find_by_ins(session, traits.ins_matricule, traits.ins_oid) is not None:
+    by_ins = queries.find_by_ins(session, traits.ins_matricule, traits.ins_oid) if traits.ins_matricule else None
+    if by_ins is not None and by_ins.id != wanted.id:
         raise PatientExists(
             N_("A patient with this INS is already registered."),
             next_step=N_("Scan the INS barcode to open the patient."),

@@ -5,18 +5,24 @@ from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from scanners import Scan, Status, scan
+from scanners import PatientIdentity, Scan, Standard, Status, scan
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.errors import Conflict, InvalidInput
+from tracker.db import Session
+from tracker.errors import N_, Conflict, InvalidInput
 from tracker.patients import forms, queries, service
 from tracker.patients.queries import PatientView
 from tracker.patients.rules import IDENTITY_LABELS, SEX_LABELS, TEST_OIDS, IdentityStatus, Sex
 
 bp = Blueprint("patients", __name__, template_folder="templates")
+
+
+class NotAPatientLabel(InvalidInput):
+    """What was scanned to find a patient is a device's label, or a patient's label that cannot be read."""
+
+    code = "patient-scan-unreadable"
 
 
 @bp.get("/patients")
@@ -32,11 +38,31 @@ def search() -> Response:
     """Find patients by INS barcode, IPP or birth family name; sent as a form, so that no address holds a name."""
     text = request.form.get("raw", "").strip("\r\n\t")
     read = scan(text, reference_date=clock.paris_day(clock.utc_now()))
+    try:
+        _check_readable(read)
+    except NotAPatientLabel as error:
+        return _results((), asked=False, error=error)
     with http.transaction() as session:
         found = _find(session, text, read)
     if len(found) == 1:
         return redirect(f"/patients/{found[0].id}", code=303)
-    return _results(found, asked=bool(text), scanned=read)
+    return _results(found, asked=bool(text.strip()), scanned=read)
+
+
+def _check_readable(read: Scan) -> None:
+    """Check that a scan may name a patient.
+
+    Raises:
+        NotAPatientLabel: it is a device's label, or a damaged patient's label.
+    """
+    if read.status is Status.PATIENT and read.patient is None:
+        raise NotAPatientLabel(
+            N_("This INS barcode cannot be read."), next_step=N_("Scan it again, or type the IPP or the name.")
+        )
+    if read.status is Status.OK and (read.udi or read.standard is Standard.UNIT):
+        raise NotAPatientLabel(
+            N_("This is the label of a device, not of a patient."), next_step=N_("Scan the patient's INS barcode.")
+        )
 
 
 def _find(session: Session, text: str, read: Scan) -> Sequence[PatientView]:
@@ -49,31 +75,34 @@ def _find(session: Session, text: str, read: Scan) -> Sequence[PatientView]:
     return (by_ipp,) if by_ipp else queries.list_by_name(session, text)
 
 
-def _results(found: Sequence[PatientView], *, asked: bool, scanned: Scan | None = None) -> Response:
-    identity = scanned.patient if scanned else None
+def _results(
+    found: Sequence[PatientView], *, asked: bool, scanned: Scan | None = None, error: NotAPatientLabel | None = None
+) -> Response:
+    identity = scanned.patient if scanned and not found else None
     page = render_template(
         "patients/index.html",
         found=found,
         asked=asked,
         sex_words=_sex_words(),
-        request_id=db.new_id(),
         may_write=http.current_actor().can(Permission.PATIENT_WRITE),
         new_form=_prefilled(identity) if identity else None,
+        error=http.error_sentence(error) if error else "",
+        error_next=http.sentence(error.next_step) if error else "",
     )
-    return make_response(page)
+    return make_response(page, http.status_of(error) if error else 200)
 
 
-def _prefilled(identity: object) -> forms.PatientForm:
+def _prefilled(identity: PatientIdentity) -> forms.PatientForm:
     return forms.PatientForm(
         formdata=None,
         request_id=str(db.new_id()),
-        family_name=getattr(identity, "birth_family_name", ""),
-        given_names=getattr(identity, "birth_given_names", ""),
-        birth_date=getattr(identity, "birth_date", None),
-        sex=getattr(identity, "sex", Sex.UNKNOWN.value),
-        birth_place_code=getattr(identity, "birth_place_code", "") or "",
-        ins_matricule=getattr(identity, "matricule", ""),
-        ins_oid=getattr(identity, "oid", ""),
+        family_name=identity.birth_family_name,
+        given_names=identity.birth_given_names,
+        birth_date=identity.birth_date,
+        sex=identity.sex,
+        birth_place_code=identity.birth_place_code or "",
+        ins_matricule=identity.matricule,
+        ins_oid=identity.oid,
         identity_status=IdentityStatus.RETRIEVED.value,
     )
 
@@ -125,7 +154,6 @@ def show(patient_id: UUID) -> Response:
         sex_word=_sex_words()[view.traits.sex],
         identity_word=_(IDENTITY_LABELS[view.identity_status]),
         is_test_ins=view.traits.ins_oid in TEST_OIDS,
-        may_consent=actor.can(Permission.CONSENT_WRITE),
         may_use=actor.can(Permission.USE_WRITE),
         may_see_consents=actor.can(Permission.CONSENT_READ),
     )

@@ -1,9 +1,11 @@
 """Composition root of the web: makes the application from the settings, and nothing else knows the whole."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 
 from flask import Flask, Response, g, jsonify, request, url_for
@@ -211,7 +213,10 @@ def _protect(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
-        if not (request.endpoint or "").endswith("static"):
+        if (request.endpoint or "").endswith("static"):
+            kept = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
+            response.headers["Cache-Control"] = kept
+        else:
             response.headers.setdefault("Cache-Control", "no-store")
         if settings.secure_cookies:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -230,10 +235,25 @@ def _chosen_locale(settings: Settings) -> str:
 
 
 def _dress(app: Flask) -> None:
+    version = _static_version()
+
+    @app.url_defaults
+    def version_static(endpoint: str, values: dict[str, object]) -> None:
+        if endpoint.endswith("static"):
+            values.setdefault("v", version)
+
     app.add_template_filter(_day, "day")
     app.add_template_filter(_instant, "instant")
     app.add_template_global(http.sentence, "sentence")
     app.context_processor(_page_context)
+
+
+def _static_version() -> str:
+    """Return a short hash of our static files and of the program's release: browsers keep a file until it changes."""
+    digest = hashlib.sha256(metadata.version("bootstrap-flask").encode())
+    for path in sorted((Path(__file__).parent / "static").rglob("*.*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def _day(value: date | None) -> str:

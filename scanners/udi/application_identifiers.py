@@ -17,8 +17,11 @@ True
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 CHARACTER_SETS = {"N": "0-9", "X": '!"%-?A-Z_a-z', "Y": "#\\-/0-9A-Z", "Z": "A-Za-z0-9_=\\-"}
@@ -106,47 +109,45 @@ def _identifiers(text: str) -> list[str]:
     return [f"{number:0{len(first)}d}" for number in range(int(first), int(last or first) + 1)]
 
 
-def _is_covered(identifier: str, pattern: str) -> bool:
-    return len(identifier) == len(pattern) and all(
-        theirs in ("n", own) for own, theirs in zip(identifier, pattern, strict=True)
-    )
-
-
 def _load() -> dict[str, ApplicationIdentifier]:
     text = files("scanners.udi").joinpath("data/application_identifiers.json").read_text(encoding="utf-8")
-    rows = {identifier: row for row in json.loads(text)["rows"] for identifier in _identifiers(row["identifiers"])}
+    rows = [(_identifiers(row["identifiers"]), row) for row in json.loads(text)["rows"]]
+    known = [identifier for identifiers, _ in rows for identifier in identifiers]
 
-    def expand(patterns: list[str], own: str) -> frozenset[str]:
-        return frozenset(other for other in rows if other != own and any(_is_covered(other, p) for p in patterns))
+    @cache
+    def covered(pattern: str) -> tuple[str, ...]:
+        """Return the identifiers that a pattern such as ``31nn`` stands for."""
+        head = pattern.rstrip("n")
+        return tuple(one for one in known if one.startswith(head) and len(one) == len(pattern))
 
-    table = {}
-    for identifier, row in rows.items():
-        components = row["components"]
-        maximum = sum(component["maximum"] for component in components)
-        table[identifier] = ApplicationIdentifier(
-            identifier=identifier,
-            title=row["title"],
-            predefined=maximum if row["predefined"] else None,
-            pattern=re.compile(_expression(components)),
-            minimum=sum(0 if component["optional"] else component["minimum"] for component in components),
-            maximum=maximum,
-            lengths=_lengths(components),
-            character_set=max((component["set"] for component in components), key="NYZX".index),
-            checks=_checks(components),
-            requires=tuple(
-                tuple(frozenset(one) for group in groups for one in _alternatives(group, rows))
-                for groups in row["requires"]
-            ),
-            excludes=expand(row["excludes"], identifier),
-            link_qualifiers=None if row["link_qualifiers"] is None else tuple(map(tuple, row["link_qualifiers"])),
-        )
+    table: dict[str, ApplicationIdentifier] = {}
+    for identifiers, row in rows:
+        entry = _entry(identifiers[0], row, covered)
+        for identifier in identifiers:
+            table[identifier] = replace(entry, identifier=identifier, excludes=entry.excludes - {identifier})
     return table
 
 
-def _alternatives(group: list[str], rows: dict[str, Any]) -> list[list[str]]:
-    if len(group) > 1 or "n" not in group[0]:
-        return [group]
-    return [[other] for other in rows if _is_covered(other, group[0])]
+def _entry(identifier: str, row: dict[str, Any], covered: Callable[[str], tuple[str, ...]]) -> ApplicationIdentifier:
+    components = row["components"]
+    maximum = sum(component["maximum"] for component in components)
+    return ApplicationIdentifier(
+        identifier=identifier,
+        title=row["title"],
+        predefined=maximum if row["predefined"] else None,
+        pattern=re.compile(_expression(components)),
+        minimum=sum(0 if component["optional"] else component["minimum"] for component in components),
+        maximum=maximum,
+        lengths=_lengths(components),
+        character_set=max((component["set"] for component in components), key="NYZX".index),
+        checks=_checks(components),
+        requires=tuple(
+            tuple(frozenset(one) for group in groups for one in product(*map(covered, group)))
+            for groups in row["requires"]
+        ),
+        excludes=frozenset(one for pattern in row["excludes"] for one in covered(pattern)),
+        link_qualifiers=None if row["link_qualifiers"] is None else tuple(map(tuple, row["link_qualifiers"])),
+    )
 
 
 TABLE: dict[str, ApplicationIdentifier] = _load()

@@ -16,7 +16,6 @@ from typing import BinaryIO, TextIO
 
 from scanners.as_json import fault_as_json, scan_as_json
 from scanners.listen import listen_command
-from scanners.listen import listen_command
 from scanners.readers.isolation import IsolatedReader
 from scanners.readers.reading import ImageReading, Symbol
 from scanners.recognition import scan
@@ -63,7 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the scanner passes GS (ASCII 29) on: never take a text without it for ambiguous",
     )
-    commands.add_parser("listen", add_help=False, help="carry the scans of a serial or network scanner to the program")
     read = commands.add_parser("read", help="read pictures and PDFs")
     read.add_argument("files", nargs="+", metavar="FILE")
     commands.add_parser(_LISTEN, help="carry the scans of a serial or network scanner to the program", add_help=False)

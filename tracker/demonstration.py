@@ -56,9 +56,10 @@ class _Load:
     now: datetime
     today: date
 
-    def id_of(self, key: str) -> UUID:
-        """Return the id of a thing of the demonstration, always the same."""
-        return uuid5(self.actor.establishment_id, key)
+
+def id_of(key: str) -> UUID:
+    """Return the id of a thing of the demonstration, always the same: ``derogation:amplitude-score``."""
+    return uuid5(ESTABLISHMENT_ID, key)
 
 
 def log_ins(content: Content) -> list[LogIn]:
@@ -129,13 +130,13 @@ def _load_house(at: _Load, content: Content) -> None:
             password=content["password"],
             rpps=person.get("rpps"),
         )
-        accounts.create_person(at.session, at.id_of(person["email"]), new=new, actor=at.actor, now=at.now)
+        accounts.create_person(at.session, id_of(person["email"]), new=new, actor=at.actor, now=at.now)
 
 
 def _load_catalogue(at: _Load, content: Content) -> dict[str, UUID]:
     manufacturers: dict[str, UUID] = {}
     for one in content["manufacturers"]:
-        manufacturers[one["key"]] = at.id_of(f"manufacturer:{one['key']}")
+        manufacturers[one["key"]] = id_of(f"manufacturer:{one['key']}")
         named = NewManufacturer(**{name: value for name, value in one.items() if name != "key"})
         devices.create_manufacturer(at.session, manufacturers[one["key"]], new=named, actor=at.actor, now=at.now)
     for one in content["definitions"]:
@@ -150,7 +151,7 @@ def _load_catalogue(at: _Load, content: Content) -> dict[str, UUID]:
             follow_up=one.get("follow_up", ""),
             udi_dis=(one["udi_di"],),
         )
-        definition_id = at.id_of(f"definition:{one['reference']}")
+        definition_id = id_of(f"definition:{one['reference']}")
         devices.create_definition(at.session, definition_id, new=new, actor=at.actor, now=at.now)
     return manufacturers
 
@@ -169,7 +170,7 @@ def _load_patients(at: _Load, content: Content) -> None:
         )
         patients.register_patient(
             at.session,
-            at.id_of(one["key"]),
+            id_of(one["key"]),
             traits=traits,
             status=IdentityStatus.QUALIFIED,
             actor=at.actor,
@@ -180,7 +181,7 @@ def _load_patients(at: _Load, content: Content) -> None:
 
 def _load_individual(at: _Load, content: Content, manufacturers: Mapping[str, UUID]) -> None:
     for one in content["individual"]:
-        derogation_id = at.id_of(f"derogation:{one['key']}")
+        derogation_id = id_of(f"derogation:{one['key']}")
         new = NewDerogation(
             kind=DerogationKind.INDIVIDUAL,
             domain=Domain.OTHER,
@@ -188,7 +189,7 @@ def _load_individual(at: _Load, content: Content, manufacturers: Mapping[str, UU
             manufacturer_id=manufacturers[one["company"]],
             source=content["register"]["source"],
             legal_basis="Fictif ; règlement (UE) 2017/745, article 59",
-            patient_id=at.id_of(one["patient"]),
+            patient_id=id_of(one["patient"]),
             is_fictional=True,
         )
         derogations.create_derogation(at.session, derogation_id, new=new, actor=at.actor, now=at.now)
@@ -201,7 +202,7 @@ def _load_individual(at: _Load, content: Content, manufacturers: Mapping[str, UU
             source=content["register"]["source"],
             added=tuple(NewReference(reference) for reference in one["references"]),
         )
-        decision_id = at.id_of(f"decision:{one['key']}")
+        decision_id = id_of(f"decision:{one['key']}")
         derogations.record_decision(at.session, decision_id, new=granted, actor=at.actor, now=at.now)
 
 
@@ -211,8 +212,8 @@ def _load_notices(at: _Load, content: Content) -> None:
         for key in one["derogations"]:
             consents.create_notice(
                 at.session,
-                at.id_of(f"notice:{key}"),
-                derogation_id=at.id_of(f"derogation:{key}"),
+                id_of(f"notice:{key}"),
+                derogation_id=id_of(f"derogation:{key}"),
                 texts=texts,
                 effective_from=at.today,
                 actor=at.actor,

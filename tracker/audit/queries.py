@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from tracker.audit.models import AuditEntry, AuditHead
+
+_PAGE = 1000
 
 
 def get_head(session: Session, establishment_id: UUID) -> AuditHead:
@@ -14,15 +16,33 @@ def get_head(session: Session, establishment_id: UUID) -> AuditHead:
     return session.execute(select(AuditHead).where(AuditHead.establishment_id == establishment_id)).scalar_one()
 
 
-def iterate_entries(session: Session, establishment_id: UUID, *, after: int = 0) -> Iterator[AuditEntry]:
-    """Yield the entries of a chain in order, a thousand at a time, so that memory does not grow with the chain."""
+def iterate_chain(session: Session, establishment_id: UUID) -> Iterator[Row[AuditEntry | None, int, str]]:
+    """Yield each entry in order, a thousand at a time, with the sequence and the hash of the chain's head.
+
+    One statement, so one snapshot: an entry that somebody appends meanwhile is neither missing nor too many. An empty
+    chain yields one row without an entry.
+    """
     statement = (
-        select(AuditEntry)
-        .where(AuditEntry.establishment_id == establishment_id, AuditEntry.sequence > after)
+        select(AuditEntry, AuditHead.sequence, AuditHead.hash)
+        .select_from(AuditHead)
+        .outerjoin(AuditEntry, AuditEntry.establishment_id == AuditHead.establishment_id)
+        .where(AuditHead.establishment_id == establishment_id)
         .order_by(AuditEntry.sequence)
-        .execution_options(yield_per=1000)
+        .execution_options(yield_per=_PAGE)
     )
-    yield from session.scalars(statement)
+    yield from session.execute(statement)
+
+
+def read_hashes(session: Session, establishment_id: UUID, sequences: Sequence[int]) -> dict[int, str]:
+    """Return the stored hash of the entries with these sequences; those that do not exist are left out."""
+    found: dict[int, str] = {}
+    for start in range(0, len(sequences), _PAGE):
+        statement = select(AuditEntry.sequence, AuditEntry.hash).where(
+            AuditEntry.establishment_id == establishment_id,
+            AuditEntry.sequence.in_(sequences[start : start + _PAGE]),
+        )
+        found |= {row.sequence: row.hash for row in session.execute(statement)}
+    return found
 
 
 def list_entries(

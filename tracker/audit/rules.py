@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -32,7 +32,17 @@ class BrokenLink:
 
     sequence: int
     reason: str
-    """``"altered"``, ``"missing"`` or ``"cut"``."""
+    """``"altered"``, ``"missing"`` or ``"cut"``; against signed heads also ``"rewritten"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where one chain ended at an instant; signed, it is kept outside the database."""
+
+    establishment_id: UUID
+    sequence: int
+    hash: str
+    at: datetime
 
 
 def canonical(entry: Entry) -> bytes:
@@ -79,12 +89,42 @@ def find_broken_link(
     return None
 
 
-def head_statement(establishment_id: UUID, sequence: int, hash_: str, at: datetime) -> bytes:
+def head_statement(head: Head) -> bytes:
     """Return the bytes that are signed for one head: they say how long the chain was at an instant."""
     content = {
-        "at": at.astimezone(UTC).isoformat(timespec="seconds"),
-        "establishment_id": str(establishment_id),
-        "hash": hash_,
-        "sequence": sequence,
+        "at": head.at.astimezone(UTC).isoformat(timespec="seconds"),
+        "establishment_id": str(head.establishment_id),
+        "hash": head.hash,
+        "sequence": head.sequence,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read_statement(statement: bytes) -> Head:
+    """Return the head that a statement tells of; only of a statement whose signature holds."""
+    content = json.loads(statement)
+    return Head(
+        establishment_id=UUID(content["establishment_id"]),
+        sequence=content["sequence"],
+        hash=content["hash"],
+        at=datetime.fromisoformat(content["at"]),
+    )
+
+
+def find_contradiction(heads: Sequence[Head], stored_hashes: Mapping[int, str]) -> BrokenLink | None:
+    """Return the first place where a chain differs from what was once signed of it, None where it does not.
+
+    A chain alone cannot show that its tail was cut, or that somebody recomputed it from a place on: only what was
+    kept outside can.
+
+    Args:
+        heads: signed heads of one chain, in any order.
+        stored_hashes: hash of each entry of the chain that a head names.
+    """
+    for head in sorted(heads, key=lambda head: head.sequence):
+        stored = GENESIS if head.sequence == 0 else stored_hashes.get(head.sequence)
+        if stored is None:
+            return BrokenLink(head.sequence, "cut")
+        if stored != head.hash:
+            return BrokenLink(head.sequence, "rewritten")
+    return None

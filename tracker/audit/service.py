@@ -1,10 +1,14 @@
 """The only way into the trail, and its verification."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
@@ -12,7 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.actor import Actor
 from tracker.audit import queries, rules
 from tracker.audit.models import AuditHead
-from tracker.audit.rules import BrokenLink, Entry
+from tracker.audit.rules import BrokenLink, Entry, Head
 
 _APPEND = text(
     "with entry as ("
@@ -71,10 +75,11 @@ def start_chain(session: Session, establishment_id: UUID) -> None:
 
 def verify_chain(session: Session, establishment_id: UUID) -> tuple[int, BrokenLink | None]:
     """Return how many entries the head counts, and the first broken link or None."""
-    head = queries.get_head(session, establishment_id)
-    entries = ((row.facts(), row.hash) for row in queries.iterate_entries(session, establishment_id))
-    broken = rules.find_broken_link(entries, head_sequence=head.sequence, head_hash=head.hash)
-    return head.sequence, broken
+    rows = queries.iterate_chain(session, establishment_id)
+    first = next(rows)
+    _entry, head_sequence, head_hash = first
+    entries = ((entry.facts(), entry.hash) for entry, _sequence, _hash in chain([first], rows) if entry is not None)
+    return head_sequence, rules.find_broken_link(entries, head_sequence=head_sequence, head_hash=head_hash)
 
 
 def sign_head(session: Session, establishment_id: UUID, *, signing_key: bytes, now: datetime) -> dict[str, str]:
@@ -87,6 +92,54 @@ def sign_head(session: Session, establishment_id: UUID, *, signing_key: bytes, n
         now: instant of the statement.
     """
     head = queries.get_head(session, establishment_id)
-    statement = rules.head_statement(establishment_id, head.sequence, head.hash, now)
+    statement = rules.head_statement(Head(establishment_id, head.sequence, head.hash, at=now))
     signature = Ed25519PrivateKey.from_private_bytes(signing_key).sign(statement)
     return {"statement": statement.decode(), "signature": signature.hex()}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsReport:
+    """What the signed heads kept outside say of a chain."""
+
+    head_count: int
+    """Heads of this chain whose signature holds."""
+    broken: BrokenLink | None
+    """First place where the chain differs from what was signed."""
+    unsigned_lines: tuple[int, ...]
+    """Lines of the file, from 1, that hold no statement of ours: their signature does not hold."""
+
+
+def public_key_of(signing_key: bytes) -> bytes:
+    """Return the 32 bytes with which anybody can check the signed heads, and nobody can sign one."""
+    return Ed25519PrivateKey.from_private_bytes(signing_key).public_key().public_bytes_raw()
+
+
+def check_heads(session: Session, establishment_id: UUID, *, lines: Iterable[str], public_key: bytes) -> HeadsReport:
+    """Compare a chain with its signed heads: a tail that was cut, with the head rewritten, shows here.
+
+    Args:
+        session: a transaction of the establishment.
+        establishment_id: whose chain; heads of other establishments are passed over.
+        lines: a file of heads as :func:`sign_head` returns them, one JSON object per line.
+        public_key: of the key that signed them, 32 bytes (RFC 8032).
+    """
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    read = [(number, _read_head(line, key)) for number, line in enumerate(lines, start=1) if line.strip()]
+    heads = [head for _number, head in read if head is not None and head.establishment_id == establishment_id]
+    sequences = sorted({head.sequence for head in heads})
+    return HeadsReport(
+        head_count=len(heads),
+        broken=rules.find_contradiction(heads, queries.read_hashes(session, establishment_id, sequences)),
+        unsigned_lines=tuple(number for number, head in read if head is None),
+    )
+
+
+def _read_head(line: str, key: Ed25519PublicKey) -> Head | None:
+    """Return the head of one line, None where its signature does not hold."""
+    try:
+        signed = json.loads(line)
+        statement = str(signed["statement"]).encode()
+        key.verify(bytes.fromhex(str(signed["signature"])), statement)
+    except (ValueError, KeyError, TypeError, InvalidSignature):
+        return None
+    return rules.read_statement(statement)

@@ -1,5 +1,7 @@
 """Forms of log-in, accounts and tokens."""
 
+from datetime import timedelta
+
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -12,13 +14,14 @@ from wtforms import (
     SelectMultipleField,
     StringField,
 )
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.accounts.rules import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, ROLE_LABELS
 from tracker.actor import Role
 
-_ROLE_CHOICES = [(role.value, _l(label)) for role, label in ROLE_LABELS.items()]
+_ROLE_CHOICES = [SelectChoice(role.value, _l(label)) for role, label in ROLE_LABELS.items()]
 
 
 class RolesField(SelectMultipleField):
@@ -45,7 +48,7 @@ class PersonForm(FlaskForm):
     email = EmailField(_l("E-mail address"), validators=[DataRequired(), Email()])
     rpps = StringField(_l("RPPS number"), validators=[Optional(), Regexp(r"^[0-9]{11}$", message=_l("Eleven digits."))])
     roles = RolesField(_l("Roles"), choices=_ROLE_CHOICES, validators=[InputRequired(_l("Choose at least one role."))])
-    locale = SelectField(_l("Language"), choices=[("fr", "Français"), ("en", "English")])
+    locale = SelectField(_l("Language"), choices=[SelectChoice("fr", "Français"), SelectChoice("en", "English")])
     password = PasswordField(
         _l("First password"), validators=[DataRequired(), Length(min=MIN_PASSWORD_LENGTH, max=MAX_PASSWORD_LENGTH)]
     )
@@ -59,11 +62,17 @@ class RolesForm(FlaskForm):
 
 
 class PasswordForm(FlaskForm):
-    """A new password."""
+    """A new password that an administrator gives."""
 
     password = PasswordField(
         _l("New password"), validators=[DataRequired(), Length(min=MIN_PASSWORD_LENGTH, max=MAX_PASSWORD_LENGTH)]
     )
+
+
+class OwnPasswordForm(PasswordForm):
+    """A new password of one's own; the present one proves that it is still the same person."""
+
+    present = PasswordField(_l("Present password"), validators=[DataRequired()])
 
 
 class TokenForm(FlaskForm):
@@ -71,6 +80,16 @@ class TokenForm(FlaskForm):
 
     name = StringField(_l("Which program will use it?"), validators=[DataRequired(), Length(max=100)])
     days = IntegerField(_l("Days until it ends"), default=90, validators=[InputRequired(), NumberRange(1, 366)])
+
+
+def text_of(field: StringField) -> str:
+    """Return what was typed; a validated field holds a text."""
+    return field.data or ""
+
+
+def lifetime_of(form: TokenForm) -> timedelta:
+    """Return how long a new token lasts."""
+    return timedelta(days=form.days.data or 0)
 
 
 def chosen_roles(field: SelectMultipleField) -> frozenset[Role]:

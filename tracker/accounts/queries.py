@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
+from tracker.accounts.rules import SessionPolicy
 from tracker.actor import Actor, Role, permissions_of
 from tracker.errors import N_, NotFound
 from tracker.organisation.models import Establishment
@@ -138,10 +139,13 @@ def list_people_with_role(session: Session, role: Role) -> Sequence[Person]:
     return session.scalars(statement.order_by(Person.family_name, Person.given_name)).all()
 
 
-def list_sessions(session: Session, person_id: UUID, *, now: datetime) -> Sequence[LoginSession]:
+def list_sessions(session: Session, person_id: UUID, *, policy: SessionPolicy, now: datetime) -> Sequence[LoginSession]:
     """Return the log-ins of a person that still hold, newest first."""
     statement = select(LoginSession).where(
-        LoginSession.person_id == person_id, LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
+        LoginSession.person_id == person_id,
+        LoginSession.revoked_at.is_(None),
+        LoginSession.expires_at > now,
+        LoginSession.last_seen_at > now - policy.idle,
     )
     return session.scalars(statement.order_by(LoginSession.created_at.desc())).all()
 

@@ -15,6 +15,8 @@ MAX_FAILURES = 5
 LAST_SEEN_STEP = timedelta(minutes=1)
 """How exact ``last_seen_at`` is: it is not written at every request."""
 LONGEST_TOKEN = timedelta(days=366)
+_LEAST_NAME_LENGTH = 4
+"""Shorter account names are in too many words to be refused in a password."""
 
 ROLE_LABELS: dict[Role, str] = {
     Role.PHARMACIST: N_("Pharmacist"),
@@ -30,6 +32,12 @@ class PasswordRefused(InvalidInput):
     """The password is too short, too long, or says who its owner is."""
 
     code = "password-refused"
+
+
+class PasswordWrong(InvalidInput):
+    """The present password, asked for before a change, is not the account's."""
+
+    code = "password-wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,8 @@ def check_password(password: str, *, email: str) -> None:
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         sentence = N_("The password must have between %(least)s and %(most)s characters.")
         raise PasswordRefused(sentence, least=MIN_PASSWORD_LENGTH, most=MAX_PASSWORD_LENGTH)
-    if email.partition("@")[0].lower() in password.lower():
+    name = email.partition("@")[0].lower()
+    if len(name) >= _LEAST_NAME_LENGTH and name in password.lower():
         raise PasswordRefused(N_("The password must not contain the name of the account."))
 
 

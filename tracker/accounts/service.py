@@ -9,6 +9,7 @@ from uuid import UUID
 
 import argon2
 from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from tracker import db
@@ -43,6 +44,12 @@ class EmailTaken(Conflict):
     """Another account has this address."""
 
     code = "person-email-taken"
+
+
+class PersonDiffers(Conflict):
+    """The same request was sent before, with another content."""
+
+    code = "person-differs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ def find_person_by_password(session: Session, *, email: str, password: str, now:
         )
     person = queries.find_by_email(session, email)
     if not _matches(person.password_hash if person else _UNKNOWN_ACCOUNT_HASH, password) or not person:
+        session.execute(delete(LoginFailure).where(LoginFailure.at <= now - rules.FAILURE_WINDOW))
         session.add(LoginFailure(email_key=email_key, at=now))
         return None
     session.execute(delete(LoginFailure).where(LoginFailure.email_key == email_key))
@@ -154,33 +162,33 @@ def revoke_session(session: Session, session_id: UUID, *, actor: Actor, now: dat
 
 
 def create_person(session: Session, person_id: UUID, *, new: NewPerson, actor: Actor, now: datetime) -> Person:
-    """Create an account with a first password.
+    """Create an account with a first password; the same request again returns the account it made.
 
     Raises:
         PasswordRefused: the password may not be used.
         InvalidInput: no role was chosen.
-        EmailTaken: another account has the address.
+        EmailTaken: another account has the address, here or in another establishment.
+        PersonDiffers: the same request made another account before.
     """
     actor.require(Permission.PERSON_MANAGE)
     rules.check_password(new.password, email=new.email)
     _check_roles(new.roles)
-    person = Person(
-        id=person_id,
-        establishment_id=actor.establishment_id,
-        email=new.email.strip().lower(),
-        family_name=new.family_name.strip(),
-        given_name=new.given_name.strip(),
-        rpps=new.rpps or None,
-        roles=sorted(new.roles),
-        password_hash=_HASHER.hash(new.password),
-        locale=new.locale,
-        is_active=True,
-        created_at=now,
-    )
-    if queries.find_by_email(session, person.email) is not None:
-        raise EmailTaken(N_("Another account has this address."), next_step=N_("Use another address."))
-    session.add(person)
-    session.flush()  # an address taken in another establishment is refused here by the database
+    values = {
+        "id": person_id,
+        "establishment_id": actor.establishment_id,
+        "email": new.email.strip().lower(),
+        "family_name": new.family_name.strip(),
+        "given_name": new.given_name.strip(),
+        "rpps": new.rpps or None,
+        "roles": sorted(new.roles),
+        "password_hash": _HASHER.hash(new.password),
+        "locale": new.locale,
+        "is_active": True,
+        "created_at": now,
+    }
+    is_new = session.scalar(insert(Person).values(values).on_conflict_do_nothing().returning(Person.id))
+    if is_new is None:
+        return _created_before(session, person_id, email=str(values["email"]))
     audit.append(
         session,
         actor=actor,
@@ -189,6 +197,23 @@ def create_person(session: Session, person_id: UUID, *, new: NewPerson, actor: A
         details={"roles": " ".join(sorted(new.roles))},
         now=now,
     )
+    return queries.get_person(session, person_id)
+
+
+def _created_before(session: Session, person_id: UUID, *, email: str) -> Person:
+    """Return the account that the same request made.
+
+    Raises:
+        EmailTaken: it made none, so another account has the address; one of another establishment is not seen here.
+        PersonDiffers: it made an account with another address.
+    """
+    person = session.get(Person, person_id)
+    if person is None:
+        raise EmailTaken(N_("Another account has this address."), next_step=N_("Use another address."))
+    if person.email != email:
+        raise PersonDiffers(
+            N_("This request already opened another account."), next_step=N_("Reload the page and try again.")
+        )
     return person
 
 
@@ -223,19 +248,36 @@ def change_roles(
 
 
 def reset_password(session: Session, person_id: UUID, *, password: str, actor: Actor, now: datetime) -> None:
-    """Give a person a new password; every log-in and token of theirs ends. People may change their own.
+    """Give a person a new password; every log-in and token of theirs ends.
 
     Raises:
         PasswordRefused: the password may not be used.
     """
-    if person_id != actor.id:
-        actor.require(Permission.PERSON_MANAGE)
-    person = queries.get_person(session, person_id)
+    actor.require(Permission.PERSON_MANAGE)
+    _set_password(session, queries.get_person(session, person_id), password=password, actor=actor, now=now)
+
+
+def change_password(session: Session, *, present: str, password: str, actor: Actor, now: datetime) -> None:
+    """Change one's own password; every log-in and token of theirs ends.
+
+    Raises:
+        PasswordWrong: the present password is not the actor's, who may have left the screen open.
+        PasswordRefused: the new password may not be used.
+    """
+    person = queries.get_person(session, actor.id)
+    if not _matches(person.password_hash, present):
+        raise rules.PasswordWrong(
+            N_("The present password is wrong."), fields={"present": N_("The present password is wrong.")}
+        )
+    _set_password(session, person, password=password, actor=actor, now=now)
+
+
+def _set_password(session: Session, person: Person, *, password: str, actor: Actor, now: datetime) -> None:
     rules.check_password(password, email=person.email)
     person.password_hash = _HASHER.hash(password)
-    _end_credentials(session, person_id, now=now)
+    _end_credentials(session, person.id, now=now)
     audit.append(
-        session, actor=actor, action="person:password-reset", subject=f"person:{person_id}", details={}, now=now
+        session, actor=actor, action="person:password-changed", subject=f"person:{person.id}", details={}, now=now
     )
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.accounts import forms, queries, service
+from tracker.accounts.models import Person
 from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
 from tracker.accounts.service import LoginRefused, NewPerson
 from tracker.actor import Permission, Role
@@ -44,7 +45,7 @@ def log_in() -> Response:
     if not form.validate():
         return make_response(render_template("accounts/login.html", form=form), 422)
     try:
-        token = _open_session(form.email.data, form.password.data)
+        token = _open_session(forms.text_of(form.email), forms.text_of(form.password))
     except TraceError as error:
         return http.rejected("accounts/login.html", form, error)
     session.clear()  # a form token made before the log-in is worth nothing after it
@@ -99,49 +100,56 @@ def choose_language(code: str) -> Response:
 @http.requires(Permission.ACCOUNT_USE)
 def account() -> Response:
     """Show one's own log-ins and tokens."""
-    return _account_page(forms.TokenForm(), forms.PasswordForm())
+    return _account_page()
 
 
 def _account_page(
-    token_form: forms.TokenForm,
-    password_form: forms.PasswordForm,
     *,
+    token_form: forms.TokenForm | None = None,
+    password_form: forms.OwnPasswordForm | None = None,
     secret: str = "",
     error: TraceError | None = None,
 ) -> Response:
     actor, now = http.current_actor(), clock.utc_now()
+    token_form = token_form or forms.TokenForm(formdata=None)
+    password_form = password_form or forms.OwnPasswordForm(formdata=None)
     with http.transaction() as transaction:
         person = queries.get_person(transaction, actor.id)
-        sessions = queries.list_sessions(transaction, actor.id, now=now)
+        sessions = queries.list_sessions(transaction, actor.id, policy=_policy(), now=now)
         tokens = queries.list_tokens(transaction, actor.id, now=now)
-    page = render_template(
-        "accounts/account.html",
-        person=person,
-        sessions=sessions,
-        tokens=tokens,
-        present_id=g.get("session_id"),
-        token_form=token_form,
-        password_form=password_form,
-        secret=secret,
-        error=http.error_sentence(error) if error else "",
-    )
-    invalid = token_form.errors or password_form.errors
-    return make_response(page, http.status_of(error) if error else 422 if invalid else 200)
+    shown = {
+        "person": person,
+        "sessions": sessions,
+        "tokens": tokens,
+        "present_id": g.get("session_id"),
+        "token_form": token_form,
+        "password_form": password_form,
+        "secret": secret,
+    }
+    if error is not None:
+        return http.rejected("accounts/account.html", password_form, error, **shown)
+    is_invalid = bool(token_form.errors or password_form.errors)
+    return make_response(render_template("accounts/account.html", **shown), 422 if is_invalid else 200)
 
 
 @bp.post("/account/password")
 @http.requires(Permission.ACCOUNT_USE)
 def change_password() -> Response:
     """Change one's own password; every log-in of theirs ends."""
-    form = forms.PasswordForm()
+    form = forms.OwnPasswordForm()
     if not form.validate():
-        return _account_page(forms.TokenForm(formdata=None), form)
-    actor = http.current_actor()
+        return _account_page(password_form=form)
     try:
         with http.transaction() as transaction:
-            service.reset_password(transaction, actor.id, password=form.password.data, actor=actor, now=clock.utc_now())
+            service.change_password(
+                transaction,
+                present=forms.text_of(form.present),
+                password=forms.text_of(form.password),
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
     except InvalidInput as error:
-        return _account_page(forms.TokenForm(formdata=None), form, error=error)
+        return _account_page(password_form=form, error=error)
     flash(_("The password is changed. Log in again."), "success")
     return redirect("/login", code=303)
 
@@ -162,16 +170,16 @@ def create_token() -> Response:
     """Make an API token and show its secret once."""
     form = forms.TokenForm()
     if not form.validate():
-        return _account_page(form, forms.PasswordForm(formdata=None))
+        return _account_page(token_form=form)
     with http.transaction() as transaction:
         _row, secret = service.create_token(
             transaction,
-            name=form.name.data,
-            lifetime=timedelta(days=form.days.data),
+            name=forms.text_of(form.name),
+            lifetime=forms.lifetime_of(form),
             actor=http.current_actor(),
             now=clock.utc_now(),
         )
-    return _account_page(forms.TokenForm(formdata=None), forms.PasswordForm(formdata=None), secret=secret)
+    return _account_page(secret=secret)
 
 
 @bp.post("/account/tokens/<uuid:token_id>/revoke")
@@ -213,11 +221,11 @@ def create_person() -> Response:
     if not form.validate():
         return make_response(render_template("accounts/person_new.html", form=form), 422)
     new = NewPerson(
-        email=form.email.data,
-        family_name=form.family_name.data,
-        given_name=form.given_name.data,
+        email=forms.text_of(form.email),
+        family_name=forms.text_of(form.family_name),
+        given_name=forms.text_of(form.given_name),
         roles=forms.chosen_roles(form.roles),
-        password=form.password.data,
+        password=forms.text_of(form.password),
         rpps=form.rpps.data or None,
         locale=form.locale.data,
     )
@@ -237,12 +245,11 @@ def show_person(person_id: UUID) -> Response:
     """Show one account and change what it may do."""
     with http.transaction() as transaction:
         person = queries.get_person(transaction, person_id)
-    form = forms.RolesForm(roles=[Role(role).value for role in person.roles], is_active=person.is_active)
-    page = {"person": person, "password_form": forms.PasswordForm(formdata=None)}
     if request.method == "GET":
-        return make_response(render_template("accounts/person.html", form=form, **page))
+        return _person_page(person)
+    form = forms.RolesForm()
     if not form.validate():
-        return make_response(render_template("accounts/person.html", form=form, **page), 422)
+        return _person_page(person, form=form)
     try:
         with http.transaction() as transaction:
             service.change_roles(
@@ -254,9 +261,27 @@ def show_person(person_id: UUID) -> Response:
                 now=clock.utc_now(),
             )
     except Conflict as error:
-        return http.rejected("accounts/person.html", form, error, **page)
+        return _person_page(person, form=form, error=error)
     flash(_("The account is changed."), "success")
     return redirect("/people", code=303)
+
+
+def _person_page(
+    person: Person,
+    *,
+    form: forms.RolesForm | None = None,
+    password_form: forms.PasswordForm | None = None,
+    error: TraceError | None = None,
+) -> Response:
+    roles_form = form or forms.RolesForm(
+        formdata=None, roles=[Role(role).value for role in person.roles], is_active=person.is_active
+    )
+    password_form = password_form or forms.PasswordForm(formdata=None)
+    shown = {"person": person, "password_form": password_form}
+    if error is not None:
+        return http.rejected("accounts/person.html", roles_form, error, **shown)
+    page = render_template("accounts/person.html", form=roles_form, **shown)
+    return make_response(page, 422 if roles_form.errors or password_form.errors else 200)
 
 
 @bp.post("/people/<uuid:person_id>/password")
@@ -264,16 +289,20 @@ def show_person(person_id: UUID) -> Response:
 def reset_password(person_id: UUID) -> Response:
     """Give a person a new password."""
     form = forms.PasswordForm()
-    if form.validate():
+    with http.transaction() as transaction:
+        person = queries.get_person(transaction, person_id)
+    if not form.validate():
+        return _person_page(person, password_form=form)
+    try:
         with http.transaction() as transaction:
             service.reset_password(
                 transaction,
                 person_id,
-                password=form.password.data,
+                password=forms.text_of(form.password),
                 actor=http.current_actor(),
                 now=clock.utc_now(),
             )
-        flash(_("The password is changed; the person's log-ins have ended."), "success")
-    else:
-        flash(_("The password must have at least twelve characters."), "danger")
+    except InvalidInput as error:
+        return _person_page(person, password_form=form, error=error)
+    flash(_("The password is changed; the person's log-ins have ended."), "success")
     return redirect(f"/people/{person_id}", code=303)

@@ -201,12 +201,12 @@ def _protect(app: Flask, settings: Settings) -> None:
             g.actor, g.locale, g.session_id = found.actor, found.locale, found.session_id
             g.establishment = found.establishment
 
+    app.before_request(http.authorise)
+
     @app.before_request
     def refuse_forged_forms() -> None:
         if request.method not in {"GET", "HEAD", "OPTIONS"} and not g.bearer:
             csrf.protect()
-
-    app.before_request(http.authorise)
 
     @app.after_request
     def harden(response: Response) -> Response:

@@ -5,6 +5,7 @@ the program starts. The status of every category of error is in one table, ``STA
 """
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from tracker import db
 from tracker.actor import Actor, Permission
-from tracker.errors import Conflict, InvalidInput, N_, NotFound, NotPermitted, RuleRefused, TraceError
+from tracker.errors import N_, Conflict, InvalidInput, NotFound, NotPermitted, RuleRefused, TraceError
 
 logger = logging.getLogger(__name__)
 
@@ -134,11 +135,13 @@ def _quoted_path(url: str) -> str:
     return quote(f"{parts.path}?{parts.query}".rstrip("?"))
 
 
+_OWN_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
+"""Browsers read ``//host``, ``///host`` and ``/\\host`` as another site, once they have dropped control characters."""
+
+
 def safe_next(target: str | None) -> str:
     """Return ``target`` when it is a path of this site, else the home page: no open redirect."""
-    parts = urlsplit(target or "/")
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
-    return target if target and is_ours and "\\" not in target else "/"
+    return target if target and _OWN_PATH.fullmatch(target) else "/"
 
 
 def find_actor() -> Actor | None:
@@ -262,7 +265,10 @@ def answer_http(error: HTTPException) -> BaseResponse:
         413: (gettext("The file is too large."), gettext("Send a file of at most 20 MB.")),
     }
     detail, next_step = texts.get(status, (gettext("The request could not be understood."), ""))
-    return _problem(status, code=f"http-{status}", detail=detail, next_step=next_step)
+    answer = _problem(status, code=f"http-{status}", detail=detail, next_step=next_step)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(error.valid_methods)  # RFC 9110 section 15.5.6
+    return answer
 
 
 def answer_operational(error: OperationalError) -> BaseResponse:

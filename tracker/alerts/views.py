@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 from flask import Blueprint, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from tracker import clock, http, schedule
 from tracker.actor import Actor, Permission
 from tracker.alerts import queries, rules, service
+from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus

@@ -50,6 +50,8 @@ class KeyRing:
             UnsealFailed: the value was altered, belongs to another context, or its key is missing.
         """
         header, nonce = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+        if len(nonce) < _NONCE_BYTES:
+            raise UnsealFailed(f"a value of {context} was cut")
         key = self.data_keys.get(int.from_bytes(header[1:], "big"))
         if key is None or header[:1] != bytes([_VERSION]):
             raise UnsealFailed(f"no key for this value of {context}")

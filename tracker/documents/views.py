@@ -11,6 +11,9 @@ from tracker.documents import service
 
 bp = Blueprint("documents", __name__)
 
+_CONTENT_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""An uploaded file does nothing but be seen."""
+
 
 @bp.get("/documents/<uuid:document_id>")
 @http.requires(Permission.DEROGATION_READ)
@@ -20,6 +23,6 @@ def show(document_id: UUID) -> Response:
         document, content = service.read_document(session, document_id, actor=http.current_actor(), now=clock.utc_now())
     answer = make_response(content)
     answer.content_type = document.media_type
-    answer.headers["Content-Disposition"] = f'inline; filename="{document.filename}"'
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    answer.headers.set("Content-Disposition", "inline", filename=document.filename)
+    answer.headers["Content-Security-Policy"] = _CONTENT_POLICY
     return answer

@@ -1,0 +1,165 @@
+"""Incidents and recalls for programs."""
+
+from datetime import date
+from uuid import UUID
+
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from tracker import clock, http
+from tracker.actor import Permission
+from tracker.devices.rules import UnitState
+from tracker.vigilance import rules, service
+from tracker.vigilance.queries import RecalledUnit
+from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
+from tracker.vigilance.service import NewIncident
+
+api = APIBlueprint(
+    "vigilance_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="vigilance")], abp_security=[{"token": []}]
+)
+
+
+class IncidentRequest(BaseModel):
+    """One incident or risk of incident. No text may name the patient: each goes to the manufacturer."""
+
+    id: UUID = Field(description="UUIDv7 made by the client; the same id again is the same incident")
+    unit_number: str = Field(description="Number on our label")
+    patient_id: UUID | None = Field(default=None, description="Only where the use log does not name the patient")
+    occurred_on: date
+    detected_on: date
+    place: str = Field(min_length=1, max_length=200)
+    consequences: list[Consequence] = Field(min_length=1)
+    description: str = Field(min_length=1, max_length=4000)
+    clinical: str = Field(default="", max_length=4000)
+    outcome: str = Field(default="", max_length=4000)
+    measures: str = Field(default="", max_length=4000)
+    informed: str = Field(default="", max_length=4000)
+    weight_kg: str = Field(default="", max_length=10, description="Kilograms, decimal point")
+    device_place: DevicePlace
+    is_device_kept: bool
+
+    def facts(self) -> IncidentFacts:
+        """Return what was declared."""
+        return IncidentFacts(
+            occurred_on=self.occurred_on,
+            detected_on=self.detected_on,
+            place=self.place,
+            consequences=tuple(dict.fromkeys(self.consequences)),
+            narrative=Narrative(
+                description=self.description,
+                clinical=self.clinical,
+                outcome=self.outcome,
+                measures=self.measures,
+                informed=self.informed,
+                weight_kg=self.weight_kg,
+            ),
+            device_place=self.device_place,
+            is_device_kept=self.is_device_kept,
+        )
+
+
+class IncidentAnswer(BaseModel):
+    """A declared incident."""
+
+    id: UUID
+    number: str = Field(description="Number of the case")
+    unit_number: str
+    is_serious: bool
+
+
+class RecallQuestion(BaseModel):
+    """Which lot."""
+
+    lot: str = Field(min_length=1, max_length=100)
+    definition: UUID | None = Field(default=None, description="Of the catalogue, where several devices share the lot")
+
+
+class RecalledUnitAnswer(BaseModel):
+    """One unit of the lot."""
+
+    unit_number: str
+    definition_id: UUID
+    reference: str
+    designation: str
+    manufacturer: str
+    serial_number: str | None
+    expiration_date: date | None
+    state: UnitState
+    open_hold_count: int
+    ward: str | None
+    use_id: UUID | None
+    used_on: date | None
+    patient_id: UUID | None
+
+
+class RecallAnswer(BaseModel):
+    """Where the units of a lot are, and who carries them."""
+
+    lot: str
+    is_lot_held: bool
+    usable_count: int = Field(description="Units that nothing stops somebody from using")
+    patient_count: int
+    units: list[RecalledUnitAnswer]
+
+
+@api.post("/incidents", summary="Declare an incident", responses={201: IncidentAnswer})
+@http.requires(Permission.INCIDENT_DECLARE)
+def declare(body: IncidentRequest) -> tuple[dict[str, object], int]:
+    """Declare an incident with one unit; its whole lot is held at once."""
+    now = clock.utc_now()
+    with http.transaction() as session:
+        incident = service.declare(
+            session,
+            body.id,
+            new=NewIncident(body.unit_number, body.patient_id, body.facts()),
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
+    answer = IncidentAnswer(
+        id=incident.id,
+        number=rules.case_number(incident.number),
+        unit_number=body.unit_number,
+        is_serious=rules.is_serious(body.consequences),
+    )
+    return answer.model_dump(mode="json"), 201
+
+
+@api.get("/recalls", summary="Find a lot", responses={200: RecallAnswer})
+@http.requires(Permission.RECALL_READ)
+def recall(query: RecallQuestion) -> dict[str, object]:
+    """Say where each unit of a lot is and which patients carry one; patients by id, without their traits."""
+    with http.transaction() as session:
+        view = service.recall_lot(
+            session,
+            lot_number=query.lot,
+            definition_id=query.definition,
+            actor=http.current_actor(),
+            now=clock.utc_now(),
+        )
+    answer = RecallAnswer(
+        lot=view.lot_number,
+        is_lot_held=view.lot_hold_count > 0,
+        usable_count=view.usable_count,
+        patient_count=len({unit.patient.id for unit in view.carriers if unit.patient}),
+        units=[_unit(unit) for unit in view.units],
+    )
+    return answer.model_dump(mode="json")
+
+
+def _unit(unit: RecalledUnit) -> RecalledUnitAnswer:
+    return RecalledUnitAnswer(
+        unit_number=unit.number,
+        definition_id=unit.definition_id,
+        reference=unit.reference,
+        designation=unit.designation,
+        manufacturer=unit.manufacturer_name,
+        serial_number=unit.serial_number,
+        expiration_date=unit.expiration_date,
+        state=unit.state,
+        open_hold_count=unit.open_hold_count,
+        ward=unit.ward_name,
+        use_id=unit.use_id,
+        used_on=unit.used_on,
+        patient_id=unit.patient.id if unit.patient else None,
+    )

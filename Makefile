@@ -36,7 +36,7 @@ bench: $(TOOLS) translations  ## measure over HTTP against the floor of this mac
 	$(BIN)/python -m benchmarks --rows $(ROWS)
 
 translations: $(RUNTIME)  ## compile the interface texts
-	@$(BIN)/python -m tracker translations
+	@$(BIN)/python -m tracker.catalogues
 
 requirements: $(TOOLS)  ## pin the dependencies of pyproject.toml again, with hashes (about five minutes)
 	$(PIN) --output-file=requirements.txt pyproject.toml

@@ -1,9 +1,11 @@
 """The interface texts of each slice: what must be translated, and the compiled catalogues that the pages read.
 
 Each slice has its own catalogue, ``tracker/<slice>/translations``; ``tracker/translations`` is for what they share.
+``python -m tracker.catalogues`` compiles them; with ``--update`` it first adds the texts that a catalogue lacks.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,3 +107,9 @@ def _sources() -> Iterator[Path]:
 
 def _is_newer(source: Path, compiled: Path) -> bool:
     return not compiled.exists() or source.stat().st_mtime_ns > compiled.stat().st_mtime_ns
+
+
+if __name__ == "__main__":
+    if "--update" in sys.argv[1:]:
+        update_catalogues()
+    compile_catalogues()

@@ -99,15 +99,6 @@ def keys() -> None:
         click.echo(f"{name}={value}")
 
 
-@main.command()
-@click.option("--update", is_flag=True, help="Also add the texts that are not in a catalogue yet.")
-def translations(*, update: bool) -> None:
-    """Compile the catalogues of the interface."""
-    if update:
-        catalogues.update_catalogues()
-    click.echo(f"{catalogues.compile_catalogues()} catalogues compiled")
-
-
 @main.group()
 def database() -> None:
     """Migrate, check, back up and restore the database as a whole."""

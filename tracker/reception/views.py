@@ -1,0 +1,442 @@
+"""Pages of goods-in: deliveries, the bench, entry by hand, the check of a device, labels."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import format_date, get_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from scanners import Scan, Status, Udi
+from scanners.readers.isolation import read_isolated
+from scanners.readers.reading import ImageReading
+from scanners.symbols import code128, datamatrix
+from tracker import clock, db, http
+from tracker.actor import Permission
+from tracker.devices import queries as devices
+from tracker.devices.rules import EntryMethod, Finding
+from tracker.documents.documents import render
+from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
+from tracker.organisation import queries as organisation
+from tracker.reception import forms, queries, rules, service
+from tracker.reception.documents import ROLL, SHEET_OF_21, SHEET_OF_24
+from tracker.reception.queries import Box, LineView
+from tracker.reception.rules import Outcome, Purpose, WordedFinding
+from tracker.reception.service import PatientLabelScanned, PrintedLabel
+
+bp = Blueprint("reception", __name__, template_folder="templates")
+
+PAGE_LENGTH = 50
+BENCH_LENGTH = 20
+"""Last scans in sight on the bench; the others are a click away."""
+_LAYOUTS = {"roll": ROLL, "sheet21": SHEET_OF_21, "sheet24": SHEET_OF_24}
+
+
+class BarcodesMissing(NotFound):
+    """Only the demonstration has barcodes to scan from the screen."""
+
+    code = "barcodes-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A verdict as a page shows it."""
+
+    outcome: Outcome
+    findings: tuple[WordedFinding, ...]
+    subject: str
+    details: tuple[tuple[str, object], ...]
+    unit_number: str | None = None
+    line: LineView | None = None
+    readings: tuple[Udi, ...] = ()
+    """Of an ambiguous code: what a person may choose from."""
+    may_override: bool = False
+    """Only a check digit is wrong."""
+    may_complete: bool = False
+    """What is missing may be typed."""
+
+
+def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
+    return tuple([rules.worded(finding, translate=http.sentence, day=format_date) for finding in findings])
+
+
+def _details(udi: Udi, reference: str | None) -> tuple[tuple[str, object], ...]:
+    items = (
+        (_("Reference"), reference),
+        (_("Lot"), udi.lot),
+        (_("Serial number"), udi.serial),
+        (_("Last day of use"), format_date(udi.expiration_date) if udi.expiration_date else None),
+    )
+    return tuple([(label, value) for label, value in items if value])
+
+
+_COMPLETABLE = frozenset({"lot-and-serial-missing", "definition-several", "scan-unknown"})
+
+
+def _card_of_line(line: LineView) -> Card:
+    read = _read_again(line) if line.outcome is Outcome.REFUSED else None
+    known = Udi(lot=line.lot_number, serial=line.serial_number, expiration_date=line.expiration_date)
+    codes = {finding.code for finding in line.findings}
+    return Card(
+        outcome=line.outcome,
+        findings=_worded(line.findings),
+        subject=_subject(line.designation, line.manufacturer_name),
+        details=_details(known, line.reference),
+        unit_number=line.unit_number,
+        line=line,
+        readings=read.readings if read and "scan-ambiguous" in codes else (),
+        may_override=read is not None and "scan-invalid" in codes and rules.is_overridable(read),
+        may_complete=bool(codes & _COMPLETABLE),
+    )
+
+
+def _subject(designation: str | None, manufacturer: str | None) -> str:
+    return f"{designation} · {manufacturer}" if designation else ""
+
+
+def _read_again(line: LineView) -> Scan | None:
+    """Read the kept text of a line again; the reading of a text never changes from one day to the next."""
+    if line.raw_scan is None:
+        return None
+    text = line.raw_scan.decode("utf-8", "surrogatepass")
+    has_separators = line.entry_method is EntryMethod.PHOTO
+    return forms.read_text(text, today=clock.paris_day(line.at), group_separator_known=has_separators)
+
+
+def _patient_card() -> Card:
+    return Card(Outcome.REFUSED, _worded((Finding("patient-label"),)), "", ())
+
+
+@bp.get("/receptions")
+@http.requires(Permission.RECEPTION_WRITE)
+def index() -> Response:
+    """Show the deliveries, newest first."""
+    before = request.args.get("before", type=int)
+    with http.transaction() as session:
+        found = queries.list_receptions(session, before=_number(before), limit=PAGE_LENGTH + 1)
+    shown = found[:PAGE_LENGTH]
+    older = url_for("reception.index", before=shown[-1].number) if len(found) > PAGE_LENGTH else None
+    newest = url_for("reception.index") if before is not None else None
+    return make_response(render_template("reception/index.html", receptions=shown, older=older, newest=newest))
+
+
+def _number(before: int | None) -> int | None:
+    return None if before is None else max(0, min(before, 10**12))
+
+
+@bp.route("/receptions/new", methods=["GET", "POST"], endpoint="open")
+@http.requires(Permission.RECEPTION_WRITE)
+def open_reception() -> Response:
+    """Open a delivery, then go to its bench."""
+    form = forms.ReceptionForm()
+    if request.method == "GET":
+        form.request_id.data = str(db.new_id())
+        return make_response(render_template("reception/open.html", form=form))
+    if not form.validate():
+        return make_response(render_template("reception/open.html", form=form), 422)
+    try:
+        with http.transaction() as session:
+            opened = service.open_reception(
+                session,
+                http.read_request_id(form.request_id.data),
+                new=form.new(),
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
+    except (Conflict, InvalidInput) as error:
+        return http.rejected("reception/open.html", form, error)
+    return redirect(url_for("reception.show", reception_id=opened.id), code=303)
+
+
+@bp.get("/receptions/<uuid:reception_id>")
+@http.requires(Permission.RECEPTION_WRITE)
+def show(reception_id: UUID) -> Response:
+    """Show the bench of a delivery: the scan box and the last verdicts."""
+    return _bench(reception_id)
+
+
+def _bench(
+    reception_id: UUID, *, error: TraceError | None = None, value: str = "", first: Card | None = None
+) -> Response:
+    show_all = request.args.get("all") == "1"
+    with http.transaction() as session:
+        reception = queries.get_reception(session, reception_id)
+        lines = queries.list_lines(session, reception_id, limit=None if show_all else BENCH_LENGTH)
+        counts = queries.count_outcomes(session, reception_id)
+    cards = [_card_of_line(line) for line in lines]
+    page = render_template(
+        "reception/show.html",
+        reception=reception,
+        cards=[first, *cards] if first else cards,
+        counts={outcome.value: counts.get(outcome, 0) for outcome in Outcome},
+        hidden_count=sum(counts.values()) - len(lines),
+        request_id=db.new_id(),
+        value=value,
+        error=http.error_sentence(error) if error else "",
+        error_next=http.sentence(error.next_step) if error else "",
+        **_card_context(),
+    )
+    return make_response(page, http.status_of(error) if error else 200)
+
+
+def _card_context() -> dict[str, Any]:
+    return {"new_id": db.new_id, "may_receive": http.current_actor().can(Permission.RECEPTION_WRITE)}
+
+
+@bp.post("/receptions/<uuid:reception_id>/lines")
+@http.requires(Permission.RECEPTION_WRITE)
+def receive(reception_id: UUID) -> Response:
+    """Receive one scanned box; the page's script gets the card alone."""
+    raw = request.form.get("raw", "")
+    try:
+        line = _receive(reception_id, raw)
+    except PatientLabelScanned as error:
+        if http.wants_fragment():
+            return make_response(_fragment(_patient_card()), http.status_of(error))
+        return _bench(reception_id, error=error, first=_patient_card())
+    except (InvalidInput, Conflict, RuleRefused) as error:
+        return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error, value=raw)
+    if http.wants_fragment():
+        return make_response(_fragment(_card_of_line(line)))
+    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+
+
+def _fragment(card: Card) -> str:
+    return render_template("reception/_card.html", card=card, is_new=True, **_card_context())
+
+
+def _receive(reception_id: UUID, raw: str) -> LineView:
+    now = clock.utc_now()
+    line_id = http.read_request_id(request.form.get("request_id"))
+    earlier = _uuid(request.form.get("from_line"))
+    if earlier is None:
+        read, method = _read_request(raw, now)
+        box = Box(read, method)
+    else:
+        with http.transaction() as session:
+            box = _box_again(session, earlier)
+    with http.transaction() as session:
+        return service.receive(
+            session,
+            line_id,
+            reception_id=reception_id,
+            box=box,
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
+
+
+def _read_request(raw: str, now: datetime) -> tuple[Scan, EntryMethod]:
+    """Return what the request carries: the photo where there is one, else the text."""
+    photo = request.files.get("photo")
+    today = clock.paris_day(now)
+    if photo is not None and photo.filename:
+        return forms.read_photo(photo.read(), today=today, reader=_read_image), EntryMethod.PHOTO
+    return forms.read_text(raw, today=today), EntryMethod.SCANNED
+
+
+def _read_image(content: bytes) -> ImageReading:
+    return read_isolated(content, timeout_seconds=forms.PHOTO_SECONDS)
+
+
+def _box_again(session: Session, line_id: UUID) -> Box:
+    """Return the box of a refused line with what a person decided about its code."""
+    line = queries.get_line(session, line_id)
+    reading = request.form.get("reading", type=int)
+    return Box(_read_again(line), line.entry_method, reading=reading, override=request.form.get("override", ""))
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return http.read_request_id(text) if text else None
+
+
+@bp.route("/receptions/<uuid:reception_id>/by-hand", methods=["GET", "POST"])
+@http.requires(Permission.RECEPTION_WRITE)
+def enter_by_hand(reception_id: UUID) -> Response:
+    """Enter a box without any code, or complete what a code did not say."""
+    form = forms.EntryForm()
+    line_id = _uuid(form.from_line.data or request.args.get("line"))
+    with http.transaction() as session:
+        reception = queries.get_reception(session, reception_id)
+        line = queries.get_line(session, line_id) if line_id else None
+        reference = form.typed().reference or (line.reference if line else None) or ""
+        form.offer(devices.find_definitions(session, udi_di=None, reference=reference))
+    if request.method == "GET":
+        form.request_id.data, form.from_line.data = str(db.new_id()), str(line_id or "")
+        form.reference.data = reference
+        return make_response(render_template("reception/by_hand.html", form=form, reception=reception, line=line))
+    try:
+        _check_entry(form, line)
+        _receive_by_hand(reception_id, form, line)
+    except (InvalidInput, Conflict, RuleRefused) as error:
+        return http.rejected("reception/by_hand.html", form, error, reception=reception, line=line)
+    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+
+
+class EntryIncomplete(InvalidInput):
+    """An entry by hand lacks what identifies a device."""
+
+    code = "entry-incomplete"
+
+
+def _check_entry(form: forms.EntryForm, line: LineView | None) -> None:
+    """Check the fields of an entry by hand.
+
+    Raises:
+        EntryIncomplete: a field is missing or cannot be read.
+    """
+    form.validate()
+    fields: dict[str, str] = {}
+    typed = form.typed()
+    if line is None and not typed.reference:
+        fields["reference"] = N_("Write the reference printed on the box.")
+    known = line.lot_number or line.serial_number if line else None
+    if not (typed.lot or typed.serial or typed.software_version or known):
+        fields["lot"] = N_("Write the lot or the serial number.")
+    if form.is_choice_missing():
+        fields["definition"] = N_("Several manufacturers have this reference: choose one.")
+    if fields or form.errors:
+        raise EntryIncomplete(N_("Something is missing."), fields=fields, next_step=N_("Complete the fields below."))
+
+
+def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView | None) -> LineView:
+    now = clock.utc_now()
+    read = _read_again(line) if line else None
+    method = line.entry_method if line and read else EntryMethod.MANUAL
+    box = Box(read, method, typed=form.typed(), definition_id=form.chosen())
+    with http.transaction() as session:
+        return service.receive(
+            session,
+            http.read_request_id(form.request_id.data),
+            reception_id=reception_id,
+            box=box,
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
+
+
+@bp.post("/receptions/<uuid:reception_id>/close")
+@http.requires(Permission.RECEPTION_WRITE)
+def close(reception_id: UUID) -> Response:
+    """Close a delivery."""
+    with http.transaction() as session:
+        closed = service.close_reception(session, reception_id, actor=http.current_actor(), now=clock.utc_now())
+    flash(_("The delivery %(number)s is closed.", number=closed.number), "success")
+    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+
+
+@bp.route("/scan", methods=["GET", "POST"])
+@http.requires(Permission.UNIT_CHECK)
+def check() -> Response:
+    """Say whether a device may be received or used, and write nothing."""
+    purpose = _purpose()
+    if request.method == "GET":
+        return _check_page(purpose)
+    raw, now = request.form.get("raw", ""), clock.utc_now()
+    try:
+        read, _method = _read_request(raw, now)
+        with http.transaction() as session:
+            found = service.check(
+                session, scan=read, today=clock.paris_day(now), now=now, actor=http.current_actor(), purpose=purpose
+            )
+    except InvalidInput as error:
+        return http.answer_error(error) if http.wants_fragment() else _check_page(purpose, error=error, value=raw)
+    card = _card_of_check(found, read)
+    return make_response(_fragment(card)) if http.wants_fragment() else _check_page(purpose, card=card)
+
+
+def _purpose() -> Purpose:
+    asked = request.values.get("purpose", "")
+    if asked in set(Purpose):
+        return Purpose(asked)
+    return Purpose.RECEIVE if http.current_actor().can(Permission.RECEPTION_WRITE) else Purpose.USE
+
+
+def _card_of_check(found: queries.Assessment, read: Scan) -> Card:
+    definition = found.definition
+    return Card(
+        outcome=found.verdict.outcome,
+        findings=_worded(found.verdict.findings),
+        subject=_subject(definition.designation, definition.manufacturer_name) if definition else "",
+        details=()
+        if read.status is Status.PATIENT
+        else _details(found.udi, definition.reference if definition else None),
+        unit_number=found.unit.number if found.unit else None,
+    )
+
+
+def _check_page(
+    purpose: Purpose, *, card: Card | None = None, error: TraceError | None = None, value: str = ""
+) -> Response:
+    page = render_template(
+        "reception/check.html",
+        purpose=purpose.value,
+        cards=[card] if card else [],
+        request_id=db.new_id(),
+        value=value,
+        error=http.error_sentence(error) if error else "",
+        error_next=http.sentence(error.next_step) if error else "",
+        **_card_context(),
+    )
+    return make_response(page, http.status_of(error) if error else 200)
+
+
+@bp.post("/units/<number>/label")
+@http.requires(Permission.RECEPTION_WRITE)
+def labels(number: str) -> Response:
+    """Print the label of one unit; every print is logged, the second one is marked."""
+    now = clock.utc_now()
+    with http.transaction() as session:
+        printed = service.print_label(
+            session,
+            http.read_request_id(request.form.get("request_id")),
+            number=number,
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
+        establishment = organisation.get_establishment(session, http.current_actor().establishment_id)
+        head = {
+            "name": establishment.name,
+            "address": establishment.address,
+            "phone": establishment.phone,
+        }
+        demonstration = establishment.is_demonstration
+    data = _label_data(printed, now) | {"establishment": head, "demonstration": demonstration}
+    answer = make_response(render("reception/labels", data))
+    answer.content_type = "application/pdf"
+    answer.headers["Content-Disposition"] = f'inline; filename="{printed.unit.number}.pdf"'
+    return answer
+
+
+def _label_data(printed: PrintedLabel, now: datetime) -> dict[str, object]:
+    unit = printed.unit
+    data: dict[str, object] = {
+        "locale": "en" if str(get_locale()) == "en" else "fr",
+        "document_number": unit.number,
+        "generated_at": now.astimezone(clock.PARIS).isoformat(timespec="seconds"),
+        "layout": _LAYOUTS.get(request.form.get("paper", ""), ROLL),
+        "labels": [
+            {
+                "unit_number": unit.number,
+                "data_matrix": datamatrix.svg(unit.number),
+                "code128": code128.svg(unit.number),
+                "designation": unit.definition.designation,
+                "manufacturer": unit.definition.manufacturer_name,
+                "reference": unit.definition.reference,
+                "lot": unit.lot_number or "",
+                "serial": unit.serial_number or "",
+                "expires_on": str(unit.expiration_date or ""),
+                "derogation_until": str(printed.derogation_until or ""),
+                "outcome": "accepted" if unit.is_usable else "quarantined",
+                "reprint": printed.is_reprint,
+            }
+        ],
+    }
+    return data

@@ -19,6 +19,7 @@ from tracker import embedded
 
 _ROOT = Path(__file__).parent.parent
 _OLDEST_VERSION = 15
+_VERSION_IS_READABLE = "select has_table_privilege(to_regclass('public.alembic_version'), 'SELECT')"
 _BINDING_CHECKS = {
     "select rolsuper from pg_roles where rolname = current_user": (
         "the role is a superuser: row-level security and the append-only trail would not bind it"
@@ -65,7 +66,8 @@ def _version_problems(connection: Connection) -> Sequence[str]:
     if version < _OLDEST_VERSION:
         problems.append(f"PostgreSQL {version} is too old: {_OLDEST_VERSION} or newer is needed")
     newest = ScriptDirectory.from_config(alembic_config("")).get_current_head()
-    found = MigrationContext.configure(connection).get_current_revision()
+    is_readable = connection.scalar(text(_VERSION_IS_READABLE))
+    found = MigrationContext.configure(connection).get_current_revision() if is_readable else None
     if found != newest:
         problems.append(
             f"the tables are at version {found or 'none'}, the program needs {newest}: "

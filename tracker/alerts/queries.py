@@ -1,24 +1,38 @@
 """Reads of warnings and of what waits for each person."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from tracker.alerts.models import DerogationWarning
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind
-from tracker.devices.models import Device, Hold
+from tracker.devices.models import Device
 from tracker.devices.rules import UnitState
+from tracker.outbox.models import Message
+from tracker.outbox.rules import MessageKind, MessageState
 from tracker.reception.models import Reception
 from tracker.use.models import DeviceUse
 from tracker.vigilance.models import Incident, IncidentReport
 
 
-def list_warnings(session: Session) -> Sequence[DerogationWarning]:
-    """Return every warning raised, newest first; which are still true is for the rules to say."""
-    return session.scalars(select(DerogationWarning).order_by(DerogationWarning.raised_at.desc())).all()
+def list_warnings(session: Session, ends: Collection[tuple[UUID, date]]) -> Sequence[DerogationWarning]:
+    """Return the warnings raised for these ends (derogation and last day), nearest threshold first."""
+    statement = select(DerogationWarning).where(
+        tuple_(DerogationWarning.derogation_id, DerogationWarning.valid_until).in_(ends)
+    )
+    return session.scalars(statement.order_by(DerogationWarning.threshold_days)).all()
+
+
+def list_waiting_mails(session: Session) -> Sequence[Message]:
+    """Return the warning mails that were not sent yet."""
+    statement = select(Message).where(
+        Message.state == MessageState.QUEUED, Message.kind == MessageKind.DEROGATION_WARNING
+    )
+    return session.scalars(statement.order_by(Message.created_at, Message.id)).all()
 
 
 def count_open_receptions(session: Session) -> int:
@@ -32,68 +46,52 @@ def count_quarantined(session: Session) -> int:
     return session.scalar(statement) or 0
 
 
-def count_held(session: Session) -> int:
-    """Return how many units on hand have an open hold."""
-    statement = (
-        select(func.count(Hold.device_id.distinct()))
-        .join(Device, Device.id == Hold.device_id)
-        .where(Hold.closed_at.is_(None), Device.state.in_([UnitState.RELEASED, UnitState.DELIVERED]))
-    )
-    return session.scalar(statement) or 0
-
-
-def count_delivered(session: Session) -> int:
-    """Return how many units are in wards, not yet used."""
-    statement = select(func.count()).select_from(Device).where(Device.state == UnitState.DELIVERED)
-    return session.scalar(statement) or 0
-
-
 def list_untransmitted(session: Session) -> Sequence[Incident]:
     """Return the incidents declared here and not yet reported to ANSM and the manufacturer, oldest first."""
-    reported = select(IncidentReport.incident_id)
-    return session.scalars(select(Incident).where(Incident.id.not_in(reported)).order_by(Incident.number)).all()
+    reported = select(IncidentReport.id).where(IncidentReport.incident_id == Incident.id).exists()
+    return session.scalars(select(Incident).where(~reported).order_by(Incident.number)).all()
 
 
-def count_informed_without_decision(session: Session) -> int:
-    """Return for how many patients and derogations the patient was informed and has not yet decided."""
-    latest = (
-        select(ConsentEvent.kind)
-        .distinct(ConsentEvent.patient_id, ConsentEvent.derogation_id)
-        .order_by(ConsentEvent.patient_id, ConsentEvent.derogation_id, ConsentEvent.at.desc())
-        .subquery()
-    )
-    statement = select(func.count()).select_from(latest).where(latest.c.kind == ConsentEventKind.INFORMED)
-    return session.scalar(statement) or 0
-
-
-def count_emergencies_to_inform(session: Session) -> int:
-    """Return how many uses rest on an emergency, whose patient must still be informed."""
-    informed_after = (
-        select(ConsentEvent.id)
+def count_informed_without_decision(session: Session, *, since: datetime) -> int:
+    """Return how many times a patient was informed after ``since`` and nothing followed."""
+    later = aliased(ConsentEvent)
+    followed = (
+        select(later.id)
         .where(
-            ConsentEvent.patient_id == DeviceUse.patient_id,
-            ConsentEvent.derogation_id == DeviceUse.derogation_id,
-            ConsentEvent.kind.in_([ConsentEventKind.INFORMED, ConsentEventKind.OBTAINED]),
+            later.patient_id == ConsentEvent.patient_id,
+            later.derogation_id == ConsentEvent.derogation_id,
+            later.at > ConsentEvent.at,
         )
         .exists()
     )
     statement = (
         select(func.count())
-        .select_from(DeviceUse)
-        .join(ConsentEvent, ConsentEvent.id == DeviceUse.consent_event_id)
-        .where(ConsentEvent.kind == ConsentEventKind.EMERGENCY, ~informed_after)
+        .select_from(ConsentEvent)
+        .where(ConsentEvent.kind == ConsentEventKind.INFORMED, ConsentEvent.at > since, ~followed)
     )
     return session.scalar(statement) or 0
 
 
-def count_units_on_hand(session: Session, definition_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return, per definition, how many units are in stock, in quarantine or in wards."""
-    statement = (
-        select(Device.definition_id, func.count())
+def count_emergencies_to_inform(session: Session) -> int:
+    """Return how many uses rest on an emergency, whose patient must still be informed."""
+    later = aliased(ConsentEvent)
+    informed = (
+        select(later.id)
         .where(
-            Device.definition_id.in_(definition_ids),
-            Device.state.in_([UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVERED]),
+            later.patient_id == ConsentEvent.patient_id,
+            later.derogation_id == ConsentEvent.derogation_id,
+            later.kind.in_([ConsentEventKind.INFORMED, ConsentEventKind.OBTAINED, ConsentEventKind.REFUSED]),
+            later.at >= ConsentEvent.at,
         )
-        .group_by(Device.definition_id)
+        .exists()
     )
-    return {row[0]: row[1] for row in session.execute(statement)}
+    statement = (
+        select(func.count())
+        .select_from(ConsentEvent)
+        .join(
+            DeviceUse,
+            (DeviceUse.consent_event_id == ConsentEvent.id) & (DeviceUse.patient_id == ConsentEvent.patient_id),
+        )
+        .where(ConsentEvent.kind == ConsentEventKind.EMERGENCY, ~informed)
+    )
+    return session.scalar(statement) or 0

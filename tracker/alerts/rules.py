@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 WARNING_JOB = "alerts.derogation_ends"
 MAIL_JOB = "outbox.deliver"
@@ -14,6 +15,9 @@ SILENCE_ALARMS: dict[str, timedelta] = {
     HEADS_JOB: timedelta(hours=3),
 }
 """How long each job may go without a success before people are told (a monitor that expects each task to report)."""
+
+SHOWN_AFTER_END_DAYS = 90
+"""How long the home page goes on to show an end that is past; the register shows it for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,13 @@ def due_threshold(facts: EndFacts, *, today: date, thresholds: Sequence[int]) ->
     left = days_left(facts.valid_until, today)
     crossed = [threshold for threshold in thresholds if left <= threshold]
     return min(crossed) if crossed else None
+
+
+def is_shown(valid_until: date, today: date) -> bool:
+    """Test whether the home page still shows a warning of this end."""
+    return days_left(valid_until, today) >= -SHOWN_AFTER_END_DAYS
+
+
+def mail_key_prefix(derogation_id: UUID, valid_until: date) -> str:
+    """Return how the keys of all mails that warn of one end begin."""
+    return f"alerts.end:{derogation_id}:{valid_until.isoformat()}:"

@@ -1,8 +1,12 @@
 """Raises the warnings that are due, once each, and withdraws those that an extension has made untrue."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from string import Template
+from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -19,11 +23,11 @@ from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
 from tracker.organisation import queries as organisation
 from tracker.organisation.models import RecipientPurpose
-from tracker.outbox import queries as outbox_queries
 from tracker.outbox import service as outbox
-from tracker.outbox.rules import MessageKind, MessageState
+from tracker.outbox.rules import MessageKind, MessageNotWaiting
 from tracker.outbox.service import NewMessage
 
+_TEMPLATE = Path(__file__).parent / "templates" / "alerts" / "email_derogation_end.txt"
 _WARNED = frozenset({DerogationStatus.IN_FORCE, DerogationStatus.ENDED, DerogationStatus.SUSPENDED})
 """What may still be used, or was until its end. A withdrawn or refused derogation has no end to warn of."""
 
@@ -56,9 +60,14 @@ def raise_warnings(
     return raised
 
 
+def _end(standing: DerogationStanding) -> date | None:
+    """Return the last day that is still to be warned of, None where there is none."""
+    return standing.valid_until if standing.status in _WARNED else None
+
+
 def _due(standing: DerogationStanding, *, today: date, thresholds: Sequence[int]) -> int | None:
-    end = standing.standing.valid_until
-    if end is None or standing.end_recorded_on is None or standing.standing.status not in _WARNED:
+    end = _end(standing)
+    if end is None or standing.end_recorded_on is None:
         return None
     return rules.due_threshold(EndFacts(end, standing.end_recorded_on), today=today, thresholds=thresholds)
 
@@ -71,7 +80,7 @@ def _raise_once(session: Session, standing: DerogationStanding, threshold: int, 
             id=db.new_id(),
             establishment_id=actor.establishment_id,
             derogation_id=standing.id,
-            valid_until=standing.standing.valid_until,
+            valid_until=standing.valid_until,
             threshold_days=threshold,
             raised_at=now,
         )
@@ -86,7 +95,7 @@ def _raise_once(session: Session, standing: DerogationStanding, threshold: int, 
         actor=actor,
         action="warning:raised",
         subject=f"derogation:{standing.id}",
-        details={"threshold_days": str(threshold), "valid_until": str(standing.standing.valid_until)},
+        details={"threshold_days": str(threshold), "valid_until": str(standing.valid_until)},
         now=now,
     )
     return True
@@ -102,11 +111,13 @@ def _queue_mails(
     now: datetime,
     today: date,
 ) -> None:
-    letter = _letter(standing, public_url=public_url, today=today)
+    end = standing.valid_until or today
+    letter = _letter(standing, end, public_url=public_url, today=today)
+    prefix = rules.mail_key_prefix(standing.id, end)
     for recipient in _recipients(session):
         new = NewMessage(
             kind=MessageKind.DEROGATION_WARNING,
-            idempotency_key=f"alerts.end:{standing.id}:{standing.standing.valid_until}:{threshold}:{recipient}",
+            idempotency_key=f"{prefix}{threshold}:{recipient}",
             subject_ref=f"derogation:{standing.id}",
             recipient=recipient,
             subject=letter.subject,
@@ -122,47 +133,45 @@ def _recipients(session: Session) -> list[str]:
     return [person.email for person in accounts.list_people_with_role(session, Role.PHARMACIST)]
 
 
-def _letter(standing: DerogationStanding, *, public_url: str, today: date) -> Letter:
-    end = standing.standing.valid_until or today
+def _letter(standing: DerogationStanding, end: date, *, public_url: str, today: date) -> Letter:
     left = rules.days_left(end, today)
-    when_fr = f"dans {left} jour{'s' if left > 1 else ''}" if left > 0 else "aujourd'hui" if left == 0 else "passée"
+    when_fr = f"dans {left} jour{'s' if left > 1 else ''}" if left > 0 else "aujourd’hui" if left == 0 else "passée"
     when_en = f"in {left} day{'s' if left > 1 else ''}" if left > 0 else "today" if left == 0 else "over"
-    subject = f"[Trace59] Fin de dérogation {when_fr} : {standing.designation}"
-    body = (
-        f"La dérogation « {standing.designation} » ({standing.manufacturer_name}) prend fin le "
-        f"{end:%d/%m/%Y} (inclus) : {when_fr}.\n"
-        "Après cette date, aucun exemplaire ne peut être réceptionné, délivré ni utilisé.\n"
-        "Que faire : demander au fabricant s'il sollicite une prolongation, enregistrer la décision de l'ANSM dès "
-        "sa réception, vérifier les exemplaires en stock et les interventions prévues.\n"
-        f"{public_url}/derogations/{standing.id}\n\n"
-        "--\n"
-        f"The derogation '{standing.designation}' ({standing.manufacturer_name}) ends on {end.isoformat()} "
-        f"(included): {when_en}. After that day no unit may be received, delivered or used.\n"
-    )
-    return Letter(subject, body)
+    designation = "".join(c if c.isprintable() else " " for c in standing.designation)
+    words = {
+        "designation": designation,
+        "manufacturer": standing.manufacturer_name,
+        "end_fr": f"{end:%d/%m/%Y}",
+        "end_en": end.isoformat(),
+        "when_fr": when_fr,
+        "when_en": when_en,
+        "address": f"{public_url}/derogations/{standing.id}",
+    }
+    body = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(words)
+    return Letter(f"[Trace59] Fin de dérogation {when_fr} : {designation}", body)
 
 
 def _withdraw_untrue(session: Session, standings: Sequence[DerogationStanding], *, actor: Actor, now: datetime) -> None:
     """Cancel mails that wait to say an end which is no longer the derogation's."""
-    ends = {standing.id: standing.standing.valid_until for standing in standings}
-    untrue = [
-        warning for warning in queries.list_warnings(session) if ends.get(warning.derogation_id) != warning.valid_until
-    ]
-    for warning in untrue:
-        prefix = f"alerts.end:{warning.derogation_id}:{warning.valid_until}:"
-        for message in outbox_queries.list_about(session, f"derogation:{warning.derogation_id}"):
-            if message.state is MessageState.QUEUED and message.idempotency_key.startswith(prefix):
+    still_true = tuple(
+        rules.mail_key_prefix(standing.id, end) for standing in standings if (end := _end(standing)) is not None
+    )
+    for message in queries.list_waiting_mails(session):
+        if not message.idempotency_key.startswith(still_true):
+            with suppress(MessageNotWaiting):  # sent a moment ago
                 outbox.cancel(session, message.id, actor=actor, now=now)
 
 
-def list_true_warnings(session: Session, standings: Sequence[DerogationStanding]) -> list[DerogationWarning]:
+def list_true_warnings(
+    session: Session, standings: Sequence[DerogationStanding], *, today: date
+) -> list[DerogationWarning]:
     """Return the nearest warning of each derogation whose end is still the one it warns of, earliest end first."""
-    ends = {standing.id: standing.standing.valid_until for standing in standings}
-    nearest: dict[object, DerogationWarning] = {}
-    for warning in queries.list_warnings(session):
-        known = nearest.get(warning.derogation_id)
-        if ends.get(warning.derogation_id) == warning.valid_until and (
-            known is None or warning.threshold_days < known.threshold_days
-        ):
-            nearest[warning.derogation_id] = warning
+    ends = [
+        (standing.id, end)
+        for standing in standings
+        if (end := _end(standing)) is not None and rules.is_shown(end, today)
+    ]
+    nearest: dict[UUID, DerogationWarning] = {}
+    for warning in queries.list_warnings(session, ends):
+        nearest.setdefault(warning.derogation_id, warning)
     return sorted(nearest.values(), key=lambda warning: warning.valid_until)

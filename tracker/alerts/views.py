@@ -20,6 +20,8 @@ from tracker.outbox import queries as outbox
 bp = Blueprint("alerts", __name__, template_folder="templates")
 
 _MAIL_PATIENCE = timedelta(minutes=15)
+_DECISION_PATIENCE = timedelta(days=90)
+"""How long somebody waits for a patient's decision; later, the operation is planned anew or given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def home() -> Response:
     with http.transaction() as session:
         todos = [
             *_bench(session, actor),
-            *_theatre(session, actor),
+            *_theatre(session, actor, now),
             *_vigilance(session, actor),
             *_mail(session, actor, now),
         ]
@@ -108,7 +110,7 @@ def _bench(session: Session, actor: Actor) -> list[Todo]:
     return todos
 
 
-def _theatre(session: Session, actor: Actor) -> list[Todo]:
+def _theatre(session: Session, actor: Actor, now: datetime) -> list[Todo]:
     if not actor.can(Permission.USE_WRITE):
         return []
     todos = [
@@ -125,7 +127,7 @@ def _theatre(session: Session, actor: Actor) -> list[Todo]:
         text = _("A device was used in an emergency: the patient must still be informed.")
         href = url_for("use.index")
         todos.append(Todo(_("Patients to inform"), text, href, _("See the uses"), emergencies, "urgent"))
-    undecided = queries.count_informed_without_decision(session)
+    undecided = queries.count_informed_without_decision(session, since=now - _DECISION_PATIENCE)
     if undecided:
         text = _("They were informed and have not decided.")
         href = url_for("patients.index")
@@ -178,7 +180,7 @@ def _warnings(
     by_id = {standing.id: standing for standing in standings}
     shown = [
         _shown(by_id[warning.derogation_id], warning.raised_at, today)
-        for warning in service.list_true_warnings(session, standings)
+        for warning in service.list_true_warnings(session, standings, today=today)
     ]
     return shown, standings
 

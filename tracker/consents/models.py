@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.consents.rules import ConsentEventKind, SignerCapacity
@@ -32,7 +32,11 @@ class ConsentEvent(Tenant, Base):
     """One dated fact about one patient's information and consent for one derogation."""
 
     __tablename__ = "consent_event"
-    __table_args__ = (Index("ix_consent_event_patient_id", "patient_id", "derogation_id", "at"),)
+    __table_args__ = (
+        Index("ix_consent_event_patient_id", "patient_id", "derogation_id", "at"),
+        Index("ix_consent_event_informed", "establishment_id", "at", postgresql_where=text("kind = 'informed'")),
+        Index("ix_consent_event_emergency", "establishment_id", "at", postgresql_where=text("kind = 'emergency'")),
+    )
 
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))

@@ -16,7 +16,11 @@ class Reception(Tenant, Base):
     """One delivery opened at the goods-in bench."""
 
     __tablename__ = "reception"
-    __table_args__ = (UniqueConstraint("number"), Index("ix_reception_list", "establishment_id", "number"))
+    __table_args__ = (
+        UniqueConstraint("number"),
+        Index("ix_reception_list", "establishment_id", "number"),
+        Index("ix_reception_open", "establishment_id", "number", postgresql_where=text("closed_at is null")),
+    )
 
     number: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('reception_number_seq')"))
     supplier: Mapped[str]

@@ -218,9 +218,8 @@ def _finish(message: Message, state: MessageState, *, now: datetime) -> None:
 def _check_state(message: Message, *states: MessageState) -> None:
     if message.state not in states:
         raise MessageNotWaiting(
-            N_("This message is already '%(state)s': nothing was changed."),
+            N_("Somebody or something else was faster: this message is no longer where it was. Nothing was changed."),
             next_step=N_("Reload the page to see where it is."),
-            state=message.state.value,
         )
 
 

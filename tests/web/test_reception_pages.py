@@ -1,0 +1,366 @@
+"""The bench, the check of a device, entry by hand, labels: through the pages."""
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from scanners.symbols import code128, datamatrix
+from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITAL_B
+from tests.stock import GTIN, REFERENCE, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.web.conftest import Person
+from tracker import clock, db
+from tracker.devices.models import Device
+from tracker.reception import queries, service
+from tracker.reception.models import LabelPrint, ReceptionLine
+from tracker.reception.service import NewReception
+
+LABEL = f"]d201{GTIN}1740013110A1"
+LOST = f"01{GTIN}1740013110A12199"
+PATIENT = (
+    "IS010000000000000000000000S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980"
+)
+LogIn = Callable[[object], Person]
+
+
+@pytest.fixture
+def bench(database: db.Database) -> UUID:
+    """An open delivery, with SCORE under a derogation in force on the day of the test."""
+    now = clock.utc_now()
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+        make_definition(session, manufacturer_id=maker)
+        make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
+        new = NewReception(supplier="Amplitude", delivery_note="BL-1")
+        return service.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
+
+
+def lines(database: db.Database, bench: UUID) -> list[queries.LineView]:
+    with db.transaction(database, HOSPITAL_A) as session:
+        return list(queries.list_lines(session, bench))
+
+
+def count(database: db.Database, table: type[db.Base]) -> int:
+    with db.transaction(database, HOSPITAL_A) as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_a_delivery_is_opened_and_its_bench_shown(person: LogIn, database: db.Database) -> None:
+    alice = person(ALICE)
+
+    opened = alice.post("/receptions/new", {"supplier": "Amplitude", "request_id": str(db.new_id())})
+    page = alice.get(opened.headers["Location"])
+
+    assert opened.status_code == 303
+    assert "data-scan-box" in page.text
+    assert "Amplitude" in alice.get("/receptions").text
+
+
+def test_a_delivery_needs_its_supplier_and_keeps_what_was_typed(person: LogIn) -> None:
+    page = person(ALICE).post("/receptions/new", {"supplier": " ", "delivery_note": "BL-77"})
+
+    assert page.status_code == 422
+    assert "BL-77" in page.text
+
+
+def test_the_script_gets_the_card_alone(person: LogIn, bench: UUID, database: db.Database) -> None:
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
+
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith("<article")
+    assert 'data-outcome="accepted"' in answer.text
+    assert "<html" not in answer.text
+    assert lines(database, bench)[0].unit_number in answer.text
+
+
+def test_the_script_gets_a_traced_refusal_as_an_answer(person: LogIn, bench: UUID, database: db.Database) -> None:
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": "hello", "request_id": str(db.new_id())})
+
+    assert answer.status_code == 200
+    assert 'data-outcome="refused"' in answer.text
+    assert "scan-unknown" in answer.text
+    assert count(database, ReceptionLine) == 1
+    assert count(database, Device) == 0
+
+
+def test_without_script_the_bench_shows_the_verdict_after_the_scan(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+
+    answer = alice.post(f"/receptions/{bench}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
+    page = alice.get(answer.headers["Location"])
+
+    assert answer.status_code == 303
+    assert 'data-outcome="accepted"' in page.text
+
+
+def test_the_same_scan_sent_twice_is_one_unit(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice, scan = person(ALICE), {"raw": LABEL, "request_id": str(db.new_id())}
+
+    answers = {alice.fragment(f"/receptions/{bench}/lines", scan).status_code for _again in range(2)}
+
+    assert answers == {200}
+    assert count(database, Device) == 1
+
+
+@pytest.mark.parametrize("raw", ["", "  "])
+def test_an_empty_scan_is_answered_and_leaves_nothing(
+    person: LogIn, bench: UUID, database: db.Database, raw: str
+) -> None:
+    alice = person(ALICE)
+
+    assert alice.fragment(f"/receptions/{bench}/lines", {"raw": raw}).status_code == 422
+    assert alice.post(f"/receptions/{bench}/lines", {"raw": raw}).status_code == 422
+    assert count(database, ReceptionLine) == 0
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_patients_label_is_refused_and_not_shown_again(
+    person: LogIn,
+    bench: UUID,
+    database: db.Database,
+    with_script: bool,  # noqa: FBT001
+) -> None:
+    alice = person(ALICE)
+    send = alice.fragment if with_script else alice.post
+
+    answer = send(f"/receptions/{bench}/lines", {"raw": PATIENT, "request_id": str(db.new_id())})
+
+    assert answer.status_code == 409
+    assert 'data-outcome="refused"' in answer.text
+    assert "patient-label" in answer.text
+    assert "data-problem" not in answer.text
+    for trait in ("EXEMPLE", "MARIE", "280129999999969"):
+        assert trait not in answer.text
+    assert count(database, ReceptionLine) == 0
+
+
+def test_a_reading_is_chosen_from_the_card(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice = person(ALICE)
+    card = alice.fragment(f"/receptions/{bench}/lines", {"raw": LOST, "request_id": str(db.new_id())})
+    line = lines(database, bench)[0]
+
+    answer = alice.post(
+        f"/receptions/{bench}/lines",
+        {"from_line": str(line.id), "reading": "0", "request_id": str(db.new_id())},
+    )
+
+    assert "This one" in card.text
+    assert answer.status_code == 303
+    newest = lines(database, bench)[0]
+    assert newest.outcome.value == "accepted"
+    assert newest.raw_scan == LOST.encode()
+
+
+def test_a_wrong_check_digit_is_passed_over_from_the_card_with_a_reason(
+    person: LogIn, bench: UUID, database: db.Database
+) -> None:
+    alice = person(ALICE)
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session, "Odd labels")
+        make_definition(session, reference="R9", udi_di="03700000000012", manufacturer_id=maker)
+        make_derogation(session, maker, references=("R9",), valid_until=clock.paris_day(clock.utc_now()))
+    card = alice.fragment(f"/receptions/{bench}/lines", {"raw": "]d2010370000000001210A1"})
+    line = lines(database, bench)[0]
+    choice = {"from_line": str(line.id), "override": "letter of the maker", "request_id": str(db.new_id())}
+
+    alice.post(f"/receptions/{bench}/lines", choice)
+
+    assert 'name="override"' in card.text
+    assert lines(database, bench)[0].outcome.value == "accepted"
+
+
+def test_a_photo_of_the_label_is_read(person: LogIn, bench: UUID, database: db.Database) -> None:
+    photo = (io.BytesIO(datamatrix.png(f"(01){GTIN}(17)400131(10)A1")), "label.png")
+
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": "", "photo": photo})
+
+    assert 'data-outcome="accepted"' in answer.text
+    assert lines(database, bench)[0].entry_method.value == "photo"
+
+
+def test_the_photo_of_a_patients_label_leaves_nothing(person: LogIn, bench: UUID, database: db.Database) -> None:
+    photo = (io.BytesIO(datamatrix.png(PATIENT)), "label.png")
+
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": "", "photo": photo})
+
+    assert answer.status_code == 409
+    assert "EXEMPLE" not in answer.text
+    assert count(database, ReceptionLine) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", code128.png("hello")[:50]])
+def test_a_photo_without_code_is_answered(person: LogIn, bench: UUID, content: bytes) -> None:
+    photo = (io.BytesIO(content), "label.png")
+
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": "", "photo": photo})
+
+    assert answer.status_code == 422
+    assert "No code could be read" in answer.text
+
+
+def test_a_device_without_code_is_entered_by_hand_and_marked(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice = person(ALICE)
+    entry = {"reference": REFERENCE, "lot": "A1", "request_id": str(db.new_id())}
+
+    answer = alice.post(f"/receptions/{bench}/by-hand", entry)
+
+    assert answer.status_code == 303
+    line = lines(database, bench)[0]
+    assert line.entry_method.value == "manual"
+    assert "entered-by-hand" in {finding.code for finding in line.findings}
+    assert line.raw_scan is None
+
+
+def test_an_incomplete_entry_says_what_is_missing_and_keeps_what_was_typed(person: LogIn, bench: UUID) -> None:
+    page = person(ALICE).post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "expiration_date": "2040-02-31"})
+
+    assert page.status_code == 422
+    assert REFERENCE in page.text
+    assert "Write the lot or the serial number." in page.text
+    assert "2040-02-31" in page.text
+
+
+def test_a_scan_without_lot_is_completed_by_hand(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice = person(ALICE)
+    alice.fragment(f"/receptions/{bench}/lines", {"raw": f"]d201{GTIN}", "request_id": str(db.new_id())})
+    refused = lines(database, bench)[0]
+
+    page = alice.get(f"/receptions/{bench}/by-hand?line={refused.id}")
+    alice.post(
+        f"/receptions/{bench}/by-hand", {"from_line": str(refused.id), "lot": "A1", "request_id": str(db.new_id())}
+    )
+
+    assert page.status_code == 200
+    newest = lines(database, bench)[0]
+    assert (newest.outcome.value, newest.lot_number) == ("accepted", "A1")
+    assert newest.raw_scan == f"]d201{GTIN}".encode()
+
+
+def test_a_reference_of_two_manufacturers_asks_for_one(person: LogIn, bench: UUID, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        other = make_definition(
+            session, reference=REFERENCE, udi_di=None, manufacturer_id=make_manufacturer(session, "Serf")
+        )
+    alice = person(ALICE)
+
+    page = alice.post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "lot": "A1"})
+    alice.post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "lot": "A1", "definition": str(other)})
+
+    assert page.status_code == 422
+    assert "Serf" in page.text
+    assert lines(database, bench)[0].definition_id == other
+
+
+def test_a_closed_delivery_has_no_scan_box_and_takes_no_box(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice = person(ALICE)
+
+    alice.post(f"/receptions/{bench}/close")
+
+    assert "data-scan-box" not in alice.get(f"/receptions/{bench}").text
+    answer = alice.fragment(f"/receptions/{bench}/lines", {"raw": LABEL})
+    assert answer.status_code == 409
+    assert "data-problem" in answer.text
+    assert alice.post(f"/receptions/{bench}/close").status_code == 409
+    assert count(database, Device) == 0
+
+
+def test_a_forged_form_is_refused_and_nothing_written(person: LogIn, bench: UUID, database: db.Database) -> None:
+    answer = person(ALICE).client.post(f"/receptions/{bench}/lines", data={"raw": LABEL})
+
+    assert answer.status_code == 400
+    assert count(database, ReceptionLine) == 0
+
+
+def test_a_delivery_of_another_hospital_is_not_found(person: LogIn, bench: UUID, database: db.Database) -> None:
+    guy = person(GUY)
+
+    for answer in (
+        guy.get(f"/receptions/{bench}"),
+        guy.post(f"/receptions/{bench}/lines", {"raw": LABEL}),
+        guy.fragment(f"/receptions/{bench}/lines", {"raw": LABEL}),
+        guy.post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "lot": "A1"}),
+        guy.post(f"/receptions/{bench}/close"),
+    ):
+        assert answer.status_code == 404
+
+    assert count(database, ReceptionLine) == 0
+    with db.transaction(database, HOSPITAL_B) as session:
+        assert session.scalar(select(func.count()).select_from(ReceptionLine)) == 0
+
+
+def test_a_line_of_another_hospital_is_not_read_again(person: LogIn, bench: UUID, database: db.Database) -> None:
+    person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": LOST, "request_id": str(db.new_id())})
+    line = lines(database, bench)[0]
+    guy = person(GUY)
+    theirs = guy.post("/receptions/new", {"supplier": "X", "request_id": str(db.new_id())}).headers["Location"]
+
+    answer = guy.post(f"{theirs}/lines", {"from_line": str(line.id), "reading": "0"})
+
+    assert answer.status_code == 404
+
+
+def test_a_surgeon_sees_no_bench(person: LogIn, bench: UUID) -> None:
+    charlie = person(CHARLIE)
+
+    assert charlie.get("/receptions").status_code == 403
+    assert charlie.post(f"/receptions/{bench}/lines", {"raw": LABEL}).status_code == 403
+
+
+def test_a_surgeon_asks_whether_a_device_may_be_used(person: LogIn, bench: UUID, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        definition_id = make_definition(session, reference="R2", udi_di=None)
+        good = make_unit(session, definition_id)
+        held = make_unit(session, definition_id, hold=a_hold())
+    charlie = person(CHARLIE)
+
+    answers = {unit.number: charlie.fragment("/scan", {"raw": unit.number}).text for unit in (good, held)}
+
+    assert "derogation-none" in answers[good.number]
+    assert "unit-on-hold" in answers[held.number]
+    assert "May I use it?" in charlie.get("/scan").text
+    assert "unit-label-needed" in charlie.post("/scan", {"raw": LABEL}).text
+
+
+def test_the_check_writes_nothing_and_answers_a_patients_label(
+    person: LogIn, bench: UUID, database: db.Database
+) -> None:
+    alice = person(ALICE)
+
+    accepted = alice.fragment("/scan", {"raw": LABEL})
+    patient = alice.post("/scan", {"raw": PATIENT})
+
+    assert 'data-outcome="accepted"' in accepted.text
+    assert "patient-label" in patient.text
+    assert "EXEMPLE" not in patient.text
+    assert alice.post("/scan", {"raw": ""}).status_code == 422
+    assert count(database, Device) == count(database, ReceptionLine) == 0
+
+
+@pytest.mark.parametrize("actor", [ERIC, FANNY])
+def test_who_has_no_device_in_hand_has_no_check_page(person: LogIn, actor: object) -> None:
+    assert person(actor).get("/scan").status_code == 403
+
+
+@pytest.mark.parametrize("paper", ["roll", "sheet21", "sheet24", "unknown"])
+def test_a_label_is_printed_as_pdf_and_logged(person: LogIn, bench: UUID, database: db.Database, paper: str) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        number = make_unit(session, make_definition(session, reference="R2", udi_di=None)).number
+
+    answer = person(ALICE).post(f"/units/{number}/label", {"paper": paper, "request_id": str(db.new_id())})
+
+    assert answer.status_code == 200
+    assert answer.content_type == "application/pdf"
+    assert answer.data.startswith(b"%PDF-")
+    assert count(database, LabelPrint) == 1
+
+
+def test_the_bench_shows_the_last_scans_and_leads_to_the_others(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+    for _box in range(22):
+        alice.fragment(f"/receptions/{bench}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
+
+    assert alice.get(f"/receptions/{bench}").text.count("<article") == 20 + 4  # four are templates of the scan box
+    assert alice.get(f"/receptions/{bench}?all=1").text.count("<article") == 22 + 4

@@ -1,6 +1,6 @@
 """Reads of the trail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, select
@@ -16,7 +16,7 @@ def get_head(session: Session, establishment_id: UUID) -> AuditHead:
     return session.execute(select(AuditHead).where(AuditHead.establishment_id == establishment_id)).scalar_one()
 
 
-def iterate_chain(session: Session, establishment_id: UUID) -> Iterator[Row[AuditEntry | None, int, str]]:
+def iterate_chain(session: Session, establishment_id: UUID) -> Generator[Row[AuditEntry | None, int, str], None, None]:
     """Yield each entry in order, a thousand at a time, with the sequence and the hash of the chain's head.
 
     One statement, so one snapshot: an entry that somebody appends meanwhile is neither missing nor too many. An empty
@@ -30,7 +30,8 @@ def iterate_chain(session: Session, establishment_id: UUID) -> Iterator[Row[Audi
         .order_by(AuditEntry.sequence)
         .execution_options(yield_per=_PAGE)
     )
-    yield from session.execute(statement)
+    with session.execute(statement) as rows:  # the database's cursor is closed even when nobody reads on
+        yield from rows
 
 
 def read_hashes(session: Session, establishment_id: UUID, sequences: Sequence[int]) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -75,11 +76,12 @@ def start_chain(session: Session, establishment_id: UUID) -> None:
 
 def verify_chain(session: Session, establishment_id: UUID) -> tuple[int, BrokenLink | None]:
     """Return how many entries the head counts, and the first broken link or None."""
-    rows = queries.iterate_chain(session, establishment_id)
-    first = next(rows)
-    _entry, head_sequence, head_hash = first
-    entries = ((entry.facts(), entry.hash) for entry, _sequence, _hash in chain([first], rows) if entry is not None)
-    return head_sequence, rules.find_broken_link(entries, head_sequence=head_sequence, head_hash=head_hash)
+    with closing(queries.iterate_chain(session, establishment_id)) as rows:
+        first = next(rows)
+        _entry, head_sequence, head_hash = first
+        entries = ((entry.facts(), entry.hash) for entry, _sequence, _hash in chain([first], rows) if entry is not None)
+        broken = rules.find_broken_link(entries, head_sequence=head_sequence, head_hash=head_hash)
+    return head_sequence, broken
 
 
 def sign_head(session: Session, establishment_id: UUID, *, signing_key: bytes, now: datetime) -> dict[str, str]:

@@ -33,6 +33,8 @@ _PARIS = ZoneInfo("Europe/Paris")
 
 MOST_OTHERS = 20
 """Derogations of the manufacturer that do not list the reference: so many are looked at, the latest recorded first."""
+MOST_LISTING_OTHERS = 3
+"""Of those that list other references only, so many are answered, and only where nothing else may cover."""
 MOST_SCANNED = 500
 """Derogations read for one page that is narrowed to a status, which is computed and cannot be searched."""
 
@@ -110,7 +112,7 @@ class RegisterFilters:
     """What the register is narrowed to."""
 
     text: str = ""
-    """Part of a name, of the scope's words or of the company; the beginning of a reference; ANSM's number."""
+    """Part of a name, of the scope's words, of the company or of ANSM's number; the beginning of a reference."""
     kind: DerogationKind | None = None
     manufacturer_id: UUID | None = None
     status: DerogationStatus | None = None
@@ -277,7 +279,9 @@ def _candidate_ids() -> _Query:
     return select(found.c[0])
 
 
-_CANDIDATES_FOR_REFERENCE = _CANDIDATES.where(Derogation.id.in_(_candidate_ids()))
+_CANDIDATES_FOR_REFERENCE = _CANDIDATES.where(Derogation.id.in_(_candidate_ids())).order_by(
+    Derogation.patient_id.is_not(None), Derogation.recorded_at.desc()
+)
 _CANDIDATE = _CANDIDATES.where(Derogation.id == bindparam("derogation_id"))
 
 
@@ -287,7 +291,8 @@ def find_coverage(
     """Return what the derogations of a manufacturer say of a reference on a day, as known at an instant; two SQL.
 
     Best first: in force and listing it, in force with a scope in words, not in force, not listing it; among equals the
-    one bound to no patient, then the longest end.
+    one bound to no patient, then the longest end. Derogations that list other references only are answered where there
+    is nothing else, so that a refusal can name them.
     """
     parameters = {"manufacturer_id": manufacturer_id, "reference": reference}
     return _coverages(session, _CANDIDATES_FOR_REFERENCE, parameters, day=day, known_at=known_at)
@@ -314,6 +319,8 @@ def _coverages(
         found.setdefault(row.id, []).append(row)
     if not found:
         return ()
+    may_cover = {id_: rows for id_, rows in found.items() if rows[0].reference is not None or not rows[0].has_list}
+    found = may_cover or dict(list(found.items())[:MOST_LISTING_OTHERS])
     lives = _lives(session, _LIVES_OF.params(derogation_ids=list(found)))
     coverages = [
         _coverage(rows, lives.get(derogation_id, _Life()), day=day, known_at=known_at)
@@ -460,13 +467,11 @@ def _conditions(filters: RegisterFilters, after: UUID | None) -> list[ColumnElem
 
 
 def _mentions(words: str) -> ColumnElement[bool]:
-    """Match words in names, companies, scopes and notes, a beginning of a reference, or ANSM's number."""
+    """Match words in names, companies and scopes, the beginning of a reference, or part of ANSM's number."""
     sought = _folded(bindparam("words", words, unique=True))
     written = (Derogation.designation, Derogation.scope_text, Derogation.implanted_system, Manufacturer.name)
     listed = select(ScopeEntry.derogation_id).where(ScopeEntry.reference.istartswith(words, autoescape=True))
-    decided = select(Decision.derogation_id).where(
-        or_(Decision.reference.icontains(words, autoescape=True), func.strpos(_folded(Decision.note), sought) > 0)
-    )
+    decided = select(Decision.derogation_id).where(Decision.reference.icontains(words, autoescape=True))
     return or_(
         *(func.strpos(_folded(column), sought) > 0 for column in written),
         Derogation.id.in_(listed),

@@ -134,9 +134,9 @@ class Period:
     patient_cap: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _State:
-    """What the decisions applied so far leave: each field names the decision that speaks."""
+    """What the decisions applied so far leave: each field names the decision that speaks. Lives within one answer."""
 
     term: DecisionFacts | None = None
     """The grant or extension that set the end."""
@@ -224,33 +224,34 @@ def _periods(ordered: Sequence[DecisionFacts]) -> Iterator[Period]:
     state = _State()
     for first_day, following in zip([None, *first_days], [*first_days, None], strict=True):
         for decision in by_day.get(first_day, ()):
-            state = _after(state, decision)
+            _apply(state, decision)
         last_day = following - _ONE_DAY if following else None
-        coming = next((grant for grant in grants if first_day is None or grant.effective_from > first_day), None)
+        later = (grant for grant in grants if first_day is None or grant.effective_from > first_day)
+        coming = next(later, None) if state.term is None else None
         yield from _split_at_end(_period(state, coming, first_day=first_day, last_day=last_day))
 
 
-def _after(state: _State, decision: DecisionFacts) -> _State:
-    """Return the state once a decision has taken effect."""
+def _apply(state: _State, decision: DecisionFacts) -> None:
+    """Let a decision take effect."""
     if decision.patient_cap is not None:
-        state = replace(state, patient_cap=decision.patient_cap)
+        state.patient_cap = decision.patient_cap
     match decision.kind:
         case DecisionKind.GRANTED:
-            suspension = None if state.withdrawal else state.suspension
-            state = replace(state, term=decision, suspension=suspension, withdrawal=None, refusal=None)
+            if state.withdrawal:
+                state.suspension = None
+            state.term, state.withdrawal, state.refusal = decision, None, None
         case DecisionKind.EXTENDED if state.term and not state.withdrawal:
-            state = replace(state, term=decision)
+            state.term = decision
         case DecisionKind.REFUSED:
-            state = replace(state, refusal=decision)
+            state.refusal = decision
         case DecisionKind.SUSPENDED:
-            state = replace(state, suspension=decision)
+            state.suspension = decision
         case DecisionKind.REINSTATED:
-            state = replace(state, suspension=None)
+            state.suspension = None
         case DecisionKind.WITHDRAWN:
-            state = replace(state, withdrawal=decision)
+            state.withdrawal = decision
         case DecisionKind.EXTENDED | DecisionKind.SCOPE_CHANGED | DecisionKind.CONDITIONS_CHANGED:
             pass
-    return state
 
 
 def _period(state: _State, coming: DecisionFacts | None, *, first_day: date | None, last_day: date | None) -> Period:
@@ -284,15 +285,15 @@ def _status(state: _State, coming: DecisionFacts | None) -> tuple[DerogationStat
 
 def _split_at_end(period: Period) -> Iterator[Period]:
     """Yield a period as it is, or in two at the end of the last day of validity."""
-    end = period.valid_until
-    if period.status is not DerogationStatus.IN_FORCE or end is None:
+    end, first_day, last_day = period.valid_until, period.first_day, period.last_day
+    if period.status is not DerogationStatus.IN_FORCE or end is None or (last_day and last_day <= end):
         yield period
-    elif period.first_day is not None and end < period.first_day:
-        yield replace(period, status=DerogationStatus.ENDED)
-    else:
-        yield replace(period, last_day=min(end, period.last_day or end))
-        if end < (period.last_day or date.max):
-            yield replace(period, first_day=end + _ONE_DAY, status=DerogationStatus.ENDED)
+        return
+    if first_day is None or first_day <= end:
+        yield replace(period, last_day=end)
+        first_day = end + _ONE_DAY if end < date.max else None
+    if first_day is not None:
+        yield replace(period, first_day=first_day, status=DerogationStatus.ENDED)
 
 
 class DecisionDatesWrong(InvalidInput):

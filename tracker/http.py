@@ -240,7 +240,14 @@ def answer_error(error: TraceError) -> BaseResponse:
         detail=error_sentence(error),
         next_step=sentence(error.next_step),
         fields={name: sentence(text) for name, text in getattr(error, "fields", {}).items()},
+        findings=_findings(error),
     )
+
+
+def _findings(error: TraceError) -> list[dict[str, str]]:
+    """Return every reason of an error that has several: it then has a method ``explain``."""
+    explain: Callable[[Callable[[str], str]], list[dict[str, str]]] | None = getattr(error, "explain", None)
+    return explain(sentence) if explain else []
 
 
 def answer_csrf(error: CSRFError) -> BaseResponse:
@@ -317,11 +324,17 @@ def _problem(
     next_step: str = "",
     reference: str = "",
     fields: dict[str, str] | None = None,
+    findings: list[dict[str, str]] | None = None,
 ) -> BaseResponse:
     title = _title(status)
     if wants_json():
         body: dict[str, object] = {"type": code, "title": title, "status": status, "detail": detail}
-        optional: dict[str, object] = {"next_step": next_step, "reference": reference, "errors": fields or {}}
+        optional: dict[str, object] = {
+            "next_step": next_step,
+            "reference": reference,
+            "errors": fields or {},
+            "findings": findings or [],
+        }
         body |= {name: value for name, value in optional.items() if value}
         answer = jsonify(body)
         answer.content_type = "application/problem+json"

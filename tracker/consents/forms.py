@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
@@ -11,9 +12,16 @@ from wtforms import DateTimeLocalField, HiddenField, SelectField, StringField, T
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tracker.clock import PARIS
-from tracker.consents.rules import CAPACITY_LABELS, KIND_LABELS, NoticeTexts, SignerCapacity
+from tracker.consents.rules import CAPACITY_LABELS, KIND_LABELS, ConsentEventKind, NoticeTexts, SignerCapacity
+from tracker.errors import N_, InvalidInput
 
 _LONG = Length(max=4000)
+
+
+class FormIncomplete(InvalidInput):
+    """A hidden field of the form names no derogation: the form was forged, or made elsewhere."""
+
+    code = "consent-form-incomplete"
 
 
 class NoticeForm(FlaskForm):
@@ -39,23 +47,41 @@ class ConsentForm(FlaskForm):
     """One event between a patient and a derogation."""
 
     request_id = HiddenField()
-    derogation_id = SelectField(_l("Derogation"), validators=[InputRequired()])
+    derogation_id = HiddenField()
+    back = HiddenField()
     kind = SelectField(_l("What happened"), choices=[(kind.value, _l(label)) for kind, label in KIND_LABELS.items()])
     at = DateTimeLocalField(_l("When (Paris time)"), format="%Y-%m-%dT%H:%M", validators=[InputRequired()])
     notice_id = SelectField(_l("Notice given"), validators=[Optional()])
     informed_by_id = SelectField(_l("Informed by"), validators=[Optional()])
     signer_capacity = SelectField(
-        _l("Who decides"),
+        _l("Who is informed, consulted or decides"),
         choices=[("", "—"), *((capacity.value, _l(label)) for capacity, label in CAPACITY_LABELS.items())],
         validators=[Optional()],
     )
-    signer_name = StringField(_l("Name of the person who decides"), validators=[Optional(), Length(max=200)])
+    signer_name = StringField(_l("Name of this person"), validators=[Optional(), Length(max=200)])
     reason = TextAreaField(_l("Reason, and who was consulted"), validators=[Optional(), Length(max=2000)])
-    document = FileField(_l("Signed form, scanned"))
+    document = FileField(_l("Signed form, scanned"), validators=[Optional()])
+
+    def chosen_derogation(self) -> UUID:
+        """Return the derogation of the hidden field.
+
+        Raises:
+            FormIncomplete: it names none.
+        """
+        try:
+            return UUID(self.derogation_id.data or "")
+        except ValueError as error:
+            raise FormIncomplete(
+                N_("This form names no derogation."), next_step=N_("Choose the derogation again.")
+            ) from error
 
     def instant(self) -> datetime:
         """Return when it happened, aware."""
-        return self.at.data.replace(tzinfo=PARIS)
+        return cast("datetime", self.at.data).replace(tzinfo=PARIS)
+
+    def chosen_kind(self) -> ConsentEventKind:
+        """Return what happened."""
+        return ConsentEventKind(self.kind.data)
 
     def capacity(self) -> SignerCapacity | None:
         """Return in what capacity the signer signs."""

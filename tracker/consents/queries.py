@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from tracker import db
@@ -29,6 +29,14 @@ class EventView:
     notice_version: int | None
 
 
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+def lock_consent(session: Session, patient_id: UUID, derogation_id: UUID) -> None:
+    """Wait until nobody else writes between one patient and one derogation: events are appended, no row is locked."""
+    session.execute(_LOCK, {"name": f"consent:{patient_id}:{derogation_id}"})
+
+
 def facts_of(event: ConsentEvent) -> ConsentFacts:
     """Return an event as the rules need it."""
     return ConsentFacts(event.id, event.kind, event.at, event.recorded_at)
@@ -50,10 +58,11 @@ def list_events(session: Session, patient_id: UUID) -> Sequence[EventView]:
         .where(ConsentEvent.patient_id == patient_id)
         .order_by(ConsentEvent.at.desc(), ConsentEvent.recorded_at.desc())
     )
-    return [_opened(session, event, version) for event, version in session.execute(statement)]
+    return [opened(session, event, version) for event, version in session.execute(statement)]
 
 
-def _opened(session: Session, event: ConsentEvent, version: int | None) -> EventView:
+def opened(session: Session, event: ConsentEvent, version: int | None = None) -> EventView:
+    """Return a row with its sealed texts opened."""
     ring = db.keyring(session)
     signer, reason = event.sealed_signer_name, event.sealed_reason
     return EventView(
@@ -80,6 +89,12 @@ def list_notices(session: Session, derogation_id: UUID) -> Sequence[Notice]:
     """Return the versions of a derogation's notice, newest first."""
     statement = select(Notice).where(Notice.derogation_id == derogation_id).order_by(Notice.version.desc())
     return session.scalars(statement).all()
+
+
+def find_latest_notice(session: Session, derogation_id: UUID) -> Notice | None:
+    """Return the newest version of a derogation's notice, None where none was written."""
+    statement = select(Notice).where(Notice.derogation_id == derogation_id).order_by(Notice.version.desc()).limit(1)
+    return session.scalar(statement)
 
 
 def next_version(session: Session, derogation_id: UUID) -> int:

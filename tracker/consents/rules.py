@@ -67,19 +67,36 @@ CAPACITY_LABELS: Mapping[SignerCapacity, str] = {
     SignerCapacity.PARENTAL_AUTHORITY: N_("holder of parental authority"),
     SignerCapacity.GUARDIAN: N_("guardian or person in charge of a protected adult"),
     SignerCapacity.MINOR_ALONE: N_("minor deciding alone (CSP L.1111-5)"),
-    SignerCapacity.TRUSTED_PERSON: N_("trusted person"),
-    SignerCapacity.RELATIVE: N_("family or close relative"),
+    SignerCapacity.TRUSTED_PERSON: N_("trusted person, consulted"),
+    SignerCapacity.RELATIVE: N_("family or close relative, consulted"),
 }
 DECISIONS = frozenset({ConsentEventKind.OBTAINED, ConsentEventKind.REFUSED, ConsentEventKind.WITHDRAWN})
 IN_FORCE = frozenset({ConsentEventKind.OBTAINED, ConsentEventKind.EMERGENCY})
 """The closed list of last events under which a device may be used."""
+FULL_AGE = 18
+"""Years; Code civil art. 388 and 414."""
 _CLOCK_DRIFT = timedelta(minutes=5)
+_CONSULTED = frozenset({SignerCapacity.TRUSTED_PERSON, SignerCapacity.RELATIVE})
+"""They speak where the patient cannot express a will (CSP L.1111-4): the reason says why."""
+_FOR_MINORS = frozenset({SignerCapacity.PARENTAL_AUTHORITY, SignerCapacity.MINOR_ALONE})
 
 
 class ConsentIncomplete(InvalidInput):
     """An event lacks what it must say."""
 
     code = "consent-incomplete"
+
+
+class NoticeOfOtherDerogation(InvalidInput):
+    """The notice informs about another derogation than the one the patient decides on."""
+
+    code = "consent-notice-mismatch"
+
+
+class DerogationOfOtherPatient(RuleRefused):
+    """An individual derogation concerns its one patient only."""
+
+    code = "consent-derogation-mismatch"
 
 
 class NoConsentToWithdraw(RuleRefused):
@@ -123,6 +140,8 @@ class EventDraft:
     signer_capacity: SignerCapacity | None
     signer_name: str
     reason: str
+    age: int
+    """Of the patient, in whole years, at that moment."""
 
 
 def notice_hash(texts: NoticeTexts) -> str:
@@ -163,16 +182,9 @@ def check_event(draft: EventDraft, events: Iterable[ConsentFacts], *, now: datet
         ConsentIncomplete: something is missing, or it lies in the future.
         NoConsentToWithdraw: nothing is in force that could be withdrawn.
     """
-    faults: dict[str, str] = {}
+    faults = _information_faults(draft) | _signer_faults(draft)
     if draft.at > now + _CLOCK_DRIFT:
         faults["at"] = N_("This moment is in the future.")
-    if draft.kind in {ConsentEventKind.INFORMED, ConsentEventKind.OBTAINED, ConsentEventKind.REFUSED}:
-        if not draft.has_notice:
-            faults["notice_id"] = N_("Choose the version of the notice that was given.")
-        if not draft.informed_by:
-            faults["informed_by_id"] = N_("Say who informed the patient.")
-    if draft.kind in DECISIONS and (draft.signer_capacity is None or not draft.signer_name.strip()):
-        faults["signer_name"] = N_("Say who decided, and in what capacity.")
     if draft.kind is ConsentEventKind.EMERGENCY and not draft.reason.strip():
         faults["reason"] = N_("Say why consent could not be asked, and who was consulted.")
     if faults:
@@ -181,3 +193,41 @@ def check_event(draft: EventDraft, events: Iterable[ConsentFacts], *, now: datet
         raise NoConsentToWithdraw(
             N_("There is no consent in force to withdraw."), next_step=N_("Record a refusal instead.")
         )
+
+
+def _information_faults(draft: EventDraft) -> dict[str, str]:
+    if draft.kind not in {ConsentEventKind.INFORMED, ConsentEventKind.OBTAINED, ConsentEventKind.REFUSED}:
+        return {}
+    faults = {}
+    if not draft.has_notice:
+        faults["notice_id"] = N_("Choose the version of the notice that was given.")
+    if not draft.informed_by:
+        faults["informed_by_id"] = N_("Say who informed the patient.")
+    return faults
+
+
+def _signer_faults(draft: EventDraft) -> dict[str, str]:
+    if draft.kind not in DECISIONS:
+        return {}
+    if draft.signer_capacity is None:
+        return {"signer_capacity": N_("Say in what capacity this person decides.")}
+    if not draft.signer_name.strip():
+        return {"signer_name": N_("Say who decided.")}
+    return _capacity_faults(draft, draft.signer_capacity)
+
+
+def _capacity_faults(draft: EventDraft, capacity: SignerCapacity) -> dict[str, str]:
+    is_minor, has_reason = draft.age < FULL_AGE, bool(draft.reason.strip())
+    if capacity in _FOR_MINORS and not is_minor:
+        return {"signer_capacity": N_("The patient is of full age.")}
+    if capacity in _CONSULTED and not has_reason:
+        return {"reason": N_("Say why the patient cannot express a will.")}
+    consents_as_adult = draft.kind is ConsentEventKind.OBTAINED and capacity is SignerCapacity.PATIENT
+    if is_minor and consents_as_adult and not has_reason:
+        # CSP R.1112-35: written authorisation of father, mother or guardian; an emancipated minor is the exception
+        return {
+            "signer_capacity": N_(
+                "The patient is a minor: choose the holder of parental authority, or say why below (emancipation)."
+            )
+        }
+    return {}

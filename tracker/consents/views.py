@@ -1,5 +1,6 @@
 """Pages of information and consent of one patient, and of the notices of one derogation."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,6 @@ from uuid import UUID
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
@@ -16,8 +16,10 @@ from tracker.accounts import queries as accounts
 from tracker.accounts.rules import ROLE_LABELS
 from tracker.actor import Permission, Role
 from tracker.consents import documents, forms, queries, rules, service
+from tracker.consents.queries import EventView
 from tracker.consents.rules import CAPACITY_LABELS, KIND_LABELS, STATE_LABELS, ConsentEventKind, ConsentState
 from tracker.consents.service import NewConsentEvent
+from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.derogations.rules import DerogationStatus
 from tracker.documents.documents import Locale, render
@@ -63,9 +65,9 @@ def index(patient_id: UUID) -> Response:
     return make_response(page)
 
 
-def _standings(events: object, names: dict[UUID, str], now: datetime) -> list[Standing]:
+def _standings(events: Sequence[EventView], names: Mapping[UUID, str], now: datetime) -> list[Standing]:
     by_derogation: dict[UUID, list[rules.ConsentFacts]] = {}
-    for view in events:  # type: ignore[attr-defined] # a sequence of EventView
+    for view in events:
         by_derogation.setdefault(view.event.derogation_id, []).append(queries.facts_of(view.event))
     standings = []
     for derogation_id, facts in by_derogation.items():
@@ -77,49 +79,54 @@ def _standings(events: object, names: dict[UUID, str], now: datetime) -> list[St
 @bp.get("/patients/<uuid:patient_id>/consents/new")
 @http.requires(Permission.CONSENT_WRITE)
 def new(patient_id: UUID) -> Response:
-    """Show the form for one event."""
+    """Ask which derogation it is about, then show the form for one event."""
+    derogation_id = request.args.get("derogation", type=UUID)
+    back = http.safe_next(request.args.get("back")) if request.args.get("back") else ""
+    return _choose(patient_id) if derogation_id is None else _new_form(patient_id, derogation_id, back=back)
+
+
+def _choose(patient_id: UUID) -> Response:
+    """Show the derogations that may concern the patient, those in force first."""
     now = clock.utc_now()
     with http.transaction() as session:
         patient = patients.get_patient(session, patient_id)
-        wanted = request.args.get("derogation", type=UUID)
+        choices = derogations.list_choices(session, day=clock.paris_day(now), known_at=now, patient_id=patient_id)
+    page = render_template(
+        "consents/choose.html",
+        patient=patient,
+        in_force=[choice for choice in choices if choice.status is DerogationStatus.IN_FORCE],
+        others=[choice for choice in choices if choice.status is not DerogationStatus.IN_FORCE],
+    )
+    return make_response(page)
+
+
+def _new_form(patient_id: UUID, derogation_id: UUID, *, back: str) -> Response:
+    now, actor = clock.utc_now(), http.current_actor()
+    with http.transaction() as session:
+        patient = patients_service.open_patient(session, patient_id, actor=actor, now=now)
+        derogation = derogations.get_derogation(session, derogation_id)
+        latest = queries.find_latest_notice(session, derogation_id)
         form = forms.ConsentForm(
             formdata=None,
             request_id=str(db.new_id()),
+            derogation_id=str(derogation_id),
+            back=back,
             at=now.astimezone(clock.PARIS).replace(tzinfo=None),
-            derogation_id=str(wanted or ""),
-            informed_by_id=str(http.current_actor().id),
+            notice_id=str(latest.id) if latest else "",
+            informed_by_id=str(actor.id),
             signer_name=patient.traits.display_name,
             signer_capacity=rules.SignerCapacity.PATIENT.value,
             kind=request.args.get("kind", ConsentEventKind.OBTAINED.value),
         )
-        offer = _offer(session, form, patient_id, now=now)
-    _preselect_notice(form, offer)
-    return make_response(render_template("consents/new.html", form=form, patient=patient))
+        _offer(session, form, derogation_id)
+    return make_response(render_template("consents/new.html", form=form, patient=patient, derogation=derogation))
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What the lists of the form offer, best first."""
-
-    derogations: tuple[UUID, ...]
-    notices: dict[UUID, UUID]
-    """Each notice with its derogation, newest version first."""
-
-
-def _offer(session: Session, form: forms.ConsentForm, patient_id: UUID, *, now: datetime) -> Offer:
-    """Fill the lists of the form: derogations that may concern this patient, notices, people who inform."""
-    choices = derogations.list_choices(session, day=clock.paris_day(now), known_at=now, patient_id=patient_id)
-    form.derogation_id.choices = [
-        (str(choice.id), choice.designation + _ended_mark(choice.status)) for choice in choices
-    ]
-    notices = [
-        (notice, choice.designation) for choice in choices for notice in queries.list_notices(session, choice.id)
-    ]
+def _offer(session: Session, form: forms.ConsentForm, derogation_id: UUID) -> None:
+    """Fill the lists of the form: versions of the derogation's notice, people who inform."""
+    notices = queries.list_notices(session, derogation_id)
     form.notice_id.choices = forms.choices_with_none(
-        [
-            (notice.id, _("%(name)s, version %(version)s", name=designation, version=notice.version))
-            for notice, designation in notices
-        ]
+        [(notice.id, _("version %(version)s", version=notice.version)) for notice in notices]
     )
     people = {
         person.id: person.display_name
@@ -127,20 +134,6 @@ def _offer(session: Session, form: forms.ConsentForm, patient_id: UUID, *, now: 
         for person in accounts.list_people_with_role(session, role)
     }
     form.informed_by_id.choices = forms.choices_with_none(sorted(people.items(), key=lambda pair: pair[1]))
-    return Offer(tuple(choice.id for choice in choices), {notice.id: notice.derogation_id for notice, _name in notices})
-
-
-def _ended_mark(status: DerogationStatus) -> str:
-    return "" if status is DerogationStatus.IN_FORCE else " (" + _("not in force today") + ")"
-
-
-def _preselect_notice(form: forms.ConsentForm, offer: Offer) -> None:
-    """Choose the first derogation in force and the newest version of its notice."""
-    if not form.derogation_id.data and offer.derogations:
-        form.derogation_id.data = str(offer.derogations[0])
-    form.notice_id.data = next(
-        (str(notice_id) for notice_id, of in offer.notices.items() if str(of) == form.derogation_id.data), ""
-    )
 
 
 @bp.post("/patients/<uuid:patient_id>/consents/new")
@@ -150,29 +143,34 @@ def record(patient_id: UUID) -> Response:
     form, now, actor = forms.ConsentForm(), clock.utc_now(), http.current_actor()
     with http.transaction() as session:
         patient = patients.get_patient(session, patient_id)
-        _offer(session, form, patient_id, now=now)
+        derogation = derogations.get_derogation(session, form.chosen_derogation())
+        _offer(session, form, derogation.id)
+    page = {"patient": patient, "derogation": derogation}
     if not form.validate():
-        return make_response(render_template("consents/new.html", form=form, patient=patient), 422)
+        return make_response(render_template("consents/new.html", form=form, **page), 422)
     try:
         event_id = http.read_request_id(form.request_id.data)
-        new_event = NewConsentEvent(
-            patient_id=patient_id,
-            derogation_id=UUID(form.derogation_id.data),
-            kind=ConsentEventKind(form.kind.data),
-            at=form.instant(),
-            notice_id=forms.chosen_id(form.notice_id),
-            informed_by_id=forms.chosen_id(form.informed_by_id),
-            signer_capacity=form.capacity(),
-            signer_name=form.signer_name.data or "",
-            reason=form.reason.data or "",
-            document=_uploaded(form.document.data),
-        )
         with http.transaction() as session:
-            service.record_event(session, event_id, new=new_event, actor=actor, now=now)
+            service.record_event(session, event_id, new=_new_event(form, patient_id), actor=actor, now=now)
     except (InvalidInput, Conflict, RuleRefused) as error:
-        return http.rejected("consents/new.html", form, error, patient=patient)
+        return http.rejected("consents/new.html", form, error, **page)
     flash(_("The event is recorded."), "success")
-    return redirect(f"/patients/{patient_id}/consents", code=303)
+    return redirect(http.safe_next(form.back.data or f"/patients/{patient_id}/consents"), code=303)
+
+
+def _new_event(form: forms.ConsentForm, patient_id: UUID) -> NewConsentEvent:
+    return NewConsentEvent(
+        patient_id=patient_id,
+        derogation_id=form.chosen_derogation(),
+        kind=form.chosen_kind(),
+        at=form.instant(),
+        notice_id=forms.chosen_id(form.notice_id),
+        informed_by_id=forms.chosen_id(form.informed_by_id),
+        signer_capacity=form.capacity(),
+        signer_name=form.signer_name.data or "",
+        reason=form.reason.data or "",
+        document=_uploaded(form.document.data),
+    )
 
 
 def _uploaded(file: FileStorage | None) -> NewFile | None:
@@ -206,24 +204,27 @@ def new_notice(derogation_id: UUID) -> Response:
     """Show the form for a new version of the notice, and freeze it."""
     with http.transaction() as session:
         derogation = derogations.get_derogation(session, derogation_id)
-        latest = queries.list_notices(session, derogation_id)[:1]
+        latest = queries.find_latest_notice(session, derogation_id)
     if request.method == "GET":
-        form = forms.NoticeForm(formdata=None, data=latest[0].texts if latest else {})
+        form = forms.NoticeForm(formdata=None, data=latest.texts if latest else {})
         form.request_id.data = str(db.new_id())
         return make_response(render_template("consents/notice_new.html", form=form, derogation=derogation))
     form, now = forms.NoticeForm(), clock.utc_now()
     if not form.validate():
         return make_response(render_template("consents/notice_new.html", form=form, derogation=derogation), 422)
-    with http.transaction() as session:
-        service.create_notice(
-            session,
-            http.read_request_id(form.request_id.data),
-            derogation_id=derogation_id,
-            texts=form.texts(),
-            effective_from=clock.paris_day(now),
-            actor=http.current_actor(),
-            now=now,
-        )
+    try:
+        with http.transaction() as session:
+            service.create_notice(
+                session,
+                http.read_request_id(form.request_id.data),
+                derogation_id=derogation_id,
+                texts=form.texts(),
+                effective_from=clock.paris_day(now),
+                actor=http.current_actor(),
+                now=now,
+            )
+    except (InvalidInput, Conflict) as error:
+        return http.rejected("consents/notice_new.html", form, error, derogation=derogation)
     flash(_("The new version of the notice is frozen."), "success")
     return redirect(f"/derogations/{derogation_id}/notices", code=303)
 

@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.devices import queries as devices
+from tracker.devices.rules import Finding
 from tracker.patients import queries as patients
 from tracker.use import service
-from tracker.use.rules import FINDINGS, Gate, Intervention, Side
-from tracker.use.service import NewUse
+from tracker.use.rules import Gate, Intervention, Side, worded
+from tracker.use.service import NewUse, Question
 
 api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
 
@@ -57,7 +58,7 @@ class UseRequest(BaseModel):
     side: Side
     intervention: Intervention
     implanted_system: str = Field(default="", max_length=300)
-    reason: str = Field(min_length=1, max_length=2000)
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
 
 
 class UseAnswer(BaseModel):
@@ -74,34 +75,32 @@ class UseAnswer(BaseModel):
 def check(body: GateQuestion) -> dict[str, object]:
     """Say whether a unit may be used for a patient; nothing is written."""
     now = clock.utc_now()
+    question = Question(
+        patient_id=body.patient_id,
+        day=body.day or clock.paris_day(now),
+        intervention=body.intervention,
+        implanted_system=body.implanted_system,
+    )
     with http.transaction() as session:
         patients.get_patient(session, body.patient_id)
-        result = service.check_use(
-            session,
-            unit=devices.get_unit(session, body.unit_number),
-            patient_id=body.patient_id,
-            day=body.day or clock.paris_day(now),
-            intervention=body.intervention,
-            implanted_system=body.implanted_system,
-            now=now,
-        )
+        unit = devices.get_unit(session, body.unit_number)
+        result = service.check_use(session, unit=unit, question=question, now=now)
     return _answer(result.gate).model_dump(mode="json")
 
 
 def _answer(gate: Gate) -> GateAnswer:
-    return GateAnswer(
-        is_open=gate.is_open,
-        findings=[
-            FindingAnswer(
-                code=finding.code,
-                blocks=FINDINGS[finding.code].blocks,
-                data=dict(finding.data),
-                sentence=http.sentence(FINDINGS[finding.code].sentence, dict(finding.data)),
-                source=http.sentence(FINDINGS[finding.code].source),
-                next_step=http.sentence(FINDINGS[finding.code].next_step, dict(finding.data)),
-            )
-            for finding in gate.findings
-        ],
+    return GateAnswer(is_open=gate.is_open, findings=[_finding(finding) for finding in gate.findings])
+
+
+def _finding(finding: Finding) -> FindingAnswer:
+    words = worded(finding, translate=http.sentence, day=date.isoformat)
+    return FindingAnswer(
+        code=words.code,
+        blocks=words.blocks,
+        data=dict(finding.data),
+        sentence=words.sentence,
+        source=words.source,
+        next_step=words.next_step,
     )
 
 

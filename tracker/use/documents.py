@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NotRequired, TypedDict
 
+from scanners import PatientIdentity, Standard, Status, scan
+from scanners.symbols import datamatrix
+from scanners.symbols.pattern import SymbolRefused
+from scanners.udi import gs1_brackets, ins
 from tracker.devices.queries import UnitView
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, Locale
 from tracker.organisation.models import Establishment
 from tracker.patients.queries import PatientView
-from tracker.patients.rules import IdentityStatus
+from tracker.patients.rules import IdentityStatus, Sex, Traits
+from tracker.sealing import normalise
 from tracker.use.rules import Intervention, Side
 
 
@@ -103,6 +108,8 @@ class UseSource:
     unit: UnitView
     used_on: date
     operator_name: str
+    operator_rpps: str
+    """Empty when unknown."""
     side: Side
     intervention: Intervention
     implanted_system: str
@@ -110,8 +117,45 @@ class UseSource:
     establishment: Establishment
     ward_name: str
     derogation: DerogationData
-    symbol: str
-    """SVG of the unit's Data Matrix."""
+
+
+def scanned_udi(unit: UnitView) -> str:
+    """Return the whole UDI as people read it, from the label that was scanned; empty where none was read.
+
+    GS1 identifiers stand in brackets (MDR annex VI part C, human readable interpretation).
+    """
+    raw = (unit.raw_scan or b"").decode("utf-8", "replace")
+    read = scan(raw, reference_date=unit.created_at.date())
+    if read.status is not Status.OK or read.udi is None or read.udi.udi_di != unit.udi_di:
+        return ""
+    if read.standard is Standard.GS1:
+        return gs1_brackets.format(read.elements)
+    return "".join(c for c in raw if c.isprintable()).removeprefix(f"]{read.symbology}")
+
+
+def _card_symbol(unit: UnitView) -> str:
+    """Return the SVG of the UDI, or of the unit number where the device has none or no symbol can carry it."""
+    udi = scanned_udi(unit)
+    try:
+        return datamatrix.svg(udi or unit.number)
+    except SymbolRefused:
+        return datamatrix.svg(unit.number)
+
+
+def _ins_symbol(traits: Traits) -> str:
+    """Return the SVG of the INS Datamatrix (ANS, "Format datamatrix INS" v2.2); empty where the sex is not known."""
+    if traits.sex is Sex.UNKNOWN:
+        return ""
+    identity = PatientIdentity(
+        matricule=traits.ins_matricule,
+        oid=traits.ins_oid,
+        birth_given_names=normalise(traits.given_names),
+        birth_family_name=normalise(traits.family_name),
+        sex=traits.sex.value,
+        birth_date=traits.birth_date,
+        birth_place_code=traits.birth_place_code or None,
+    )
+    return datamatrix.svg(ins.format(identity))
 
 
 def _head(source: UseSource, *, locale: Locale, generated_at: datetime, suffix: str) -> DocumentHead:
@@ -136,6 +180,7 @@ def patient_document_data(source: UseSource, *, locale: Locale, generated_at: da
     )
     if traits.ins_matricule and source.patient.identity_status is IdentityStatus.QUALIFIED:
         identity["ins"] = traits.ins_matricule
+        identity["ins_symbol"] = _ins_symbol(traits)
     return PatientDocumentData(
         **_head(source, locale=locale, generated_at=generated_at, suffix="P"),
         patient=identity,
@@ -146,7 +191,7 @@ def patient_document_data(source: UseSource, *, locale: Locale, generated_at: da
             "reference": unit.definition.reference,
             "lot": unit.lot_number or "",
             "serial": unit.serial_number or "",
-            "udi": unit.udi_di or "",
+            "udi": scanned_udi(unit) or unit.udi_di or "",
             "expires_on": unit.expiration_date.isoformat() if unit.expiration_date else "",
             "unit_number": unit.number,
         },
@@ -154,12 +199,14 @@ def patient_document_data(source: UseSource, *, locale: Locale, generated_at: da
         intervention=source.intervention,
         used_on=source.used_on.isoformat(),
         place=source.ward_name,
-        doctor=source.operator_name,
+        doctor=f"{source.operator_name} (RPPS {source.operator_rpps})"
+        if source.operator_rpps
+        else source.operator_name,
         side=source.side,
         implanted_system=source.implanted_system,
         lifetime=unit.expected_lifetime,
         follow_up=unit.follow_up,
-        symbol=source.symbol,
+        symbol=datamatrix.svg(unit.number),
     )
 
 
@@ -177,8 +224,8 @@ def implant_card_data(source: UseSource, *, locale: Locale, generated_at: dateti
             "reference": unit.definition.reference,
             "lot": unit.lot_number or "",
             "serial": unit.serial_number or "",
-            "udi": unit.udi_di or "",
-            "symbol": source.symbol,
+            "udi": scanned_udi(unit) or unit.udi_di or "",
+            "symbol": _card_symbol(unit),
         },
         manufacturer={
             "name": unit.definition.manufacturer_name,

@@ -1,19 +1,30 @@
 """Forms of the gate and of the use log."""
 
+from datetime import date
+from typing import cast
+from uuid import UUID
+
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
+from tracker.errors import N_, InvalidInput
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side
+
+
+class FormIncomplete(InvalidInput):
+    """A hidden field of the form names no patient: the form was forged, or made elsewhere."""
+
+    code = "use-form-incomplete"
 
 
 class UseForm(FlaskForm):
     """One use of one unit for one patient."""
 
     request_id = HiddenField()
-    unit = HiddenField(validators=[DataRequired()])
-    patient = HiddenField(validators=[DataRequired()])
+    unit = HiddenField()
+    patient = HiddenField()
     intervention = SelectField(
         _l("Intervention"), choices=[(code.value, _l(label)) for code, label in INTERVENTION_LABELS.items()]
     )
@@ -24,9 +35,26 @@ class UseForm(FlaskForm):
         validators=[InputRequired(_l("Choose a side, or 'not applicable'."))],
     )
     used_on = DateField(_l("Day of use"), validators=[InputRequired()])
-    operator_id = SelectField(_l("Operator"), validators=[InputRequired()])
-    ward_id = SelectField(_l("Place of use"), validators=[InputRequired()])
+    operator_id = SelectField(_l("Operator"), validators=[InputRequired(_l("Choose the surgeon."))])
+    ward_id = SelectField(_l("Place of use"), validators=[InputRequired(_l("Choose the place."))])
     reason = TextAreaField(_l("Why this device"), validators=[DataRequired(), Length(max=2000)])
+
+    def patient_id(self) -> UUID:
+        """Return the patient of the hidden field.
+
+        Raises:
+            FormIncomplete: it names none.
+        """
+        try:
+            return UUID(self.patient.data or "")
+        except ValueError as error:
+            raise FormIncomplete(
+                N_("This form names no patient."), next_step=N_("Start again: scan the patient, then the device.")
+            ) from error
+
+    def day(self) -> date:
+        """Return the day of use; only of a valid form."""
+        return cast("date", self.used_on.data)
 
     def chosen_side(self) -> Side:
         """Return the side."""

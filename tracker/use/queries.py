@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
@@ -49,6 +49,14 @@ _LINES = (
     .join(Device, Device.id == DeviceUse.device_id)
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
 )
+
+
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+def lock_papers(session: Session, use_id: UUID) -> None:
+    """Wait until nobody else makes the papers of one use."""
+    session.execute(_LOCK, {"name": f"use-papers:{use_id}"})
 
 
 def get_use(session: Session, use_id: UUID) -> UseLine:

@@ -1,14 +1,15 @@
 """The gate before a device is used: every condition of the design, section 1 step 7. Pure."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tracker.consents.rules import ConsentState
-from tracker.derogations.rules import DerogationStatus
-from tracker.devices.rules import USABLE, Finding, UnitState
+from tracker.derogations.rules import DerogationKind, DerogationStatus
+from tracker.devices.rules import STATE_LABELS, USABLE, Finding, UnitState, is_past, reason_parts
 from tracker.errors import N_, InvalidInput, RuleRefused
 
 
@@ -73,7 +74,12 @@ FINDINGS: Mapping[str, GateRule] = {
     "reference-not-listed": GateRule(
         N_("The reference %(reference)s is not in the scope of the derogation."), _ART_59, _CALL_PHARMACY
     ),
-    "derogation-not-yet": GateRule(N_("The derogation is not yet in force on %(day)s."), _ART_59, _CALL_PHARMACY),
+    "scope-reading-missing": GateRule(
+        N_("The scope of the derogation is written in words, and nobody has read yet whether it covers %(reference)s."),
+        _ART_59,
+        N_("Do not use it. A pharmacist records a reading of the scope."),
+    ),
+    "derogation-not-yet": GateRule(N_("The derogation is not yet in force on %(used_on)s."), _ART_59, _CALL_PHARMACY),
     "derogation-ended": GateRule(
         N_("The derogation ended on %(valid_until)s."),
         _ART_59,
@@ -93,6 +99,11 @@ FINDINGS: Mapping[str, GateRule] = {
         N_("Individual derogation: one identified patient (ANSM, page for health professionals)"),
         N_("Check the patient's identity, then call the pharmacy."),
     ),
+    "individual-patient-missing": GateRule(
+        N_("The derogation is individual, and the register does not say yet for which patient."),
+        N_("Individual derogation: one identified patient (ANSM, page for health professionals)"),
+        N_("Do not use it. The pharmacy binds the derogation to its patient."),
+    ),
     "patient-cap-reached": GateRule(
         N_("The derogation allows %(cap)s patients, and all are counted."),
         N_("Condition set by ANSM"),
@@ -104,9 +115,9 @@ FINDINGS: Mapping[str, GateRule] = {
         N_("For a complete system, choose a device with CE marking."),
     ),
     "implanted-system-missing": GateRule(
-        N_("Say which system is already implanted."),
+        N_("The system already implanted is not stated."),
         _PARTIAL_SOURCE,
-        N_("Fill in the implanted system (%(expected)s)."),
+        N_("Fill in the system already implanted."),
     ),
     "consent-missing": GateRule(
         N_("The patient has not been told that the device has no CE marking."),
@@ -118,6 +129,12 @@ FINDINGS: Mapping[str, GateRule] = {
     ),
     "consent-refused": GateRule(N_("The patient refused."), _CONSENT_SOURCE, N_("Do not use it.")),
     "consent-withdrawn": GateRule(N_("The patient withdrew the consent."), _CONSENT_SOURCE, N_("Do not use it.")),
+    "implanted-system-to-compare": GateRule(
+        N_("The derogation is for the partial revision of: %(expected)s."),
+        _PARTIAL_SOURCE,
+        N_("Check that this is the system already implanted."),
+        blocks=False,
+    ),
     "consent-emergency": GateRule(
         N_("Emergency: consent could not be asked."),
         _CONSENT_SOURCE,
@@ -161,6 +178,15 @@ class UseRefused(RuleRefused):
         super().__init__(rule.sentence, next_step=rule.next_step, **first.data)
         self.findings = findings
 
+    def explain(self, translate: Callable[[str], str]) -> list[dict[str, str]]:
+        """Return every reason against, in words; days as ISO dates."""
+        reasons = [worded(finding, translate=translate, day=date.isoformat) for finding in self.findings]
+        return [
+            {"code": reason.code, "sentence": reason.sentence, "source": reason.source, "next_step": reason.next_step}
+            for reason in reasons
+            if reason.blocks
+        ]
+
 
 class UseDayInvalid(InvalidInput):
     """The day of use lies in the future, or before the unit was received."""
@@ -172,9 +198,12 @@ class UseDayInvalid(InvalidInput):
 class CoverageFacts:
     """What the gate needs of the derogation that speaks for the device on the day of use."""
 
+    kind: DerogationKind
     status: DerogationStatus
     valid_until: date | None
     is_listed: bool
+    has_list: bool
+    """The decision lists references; False: its scope is written in words."""
     partial_revision_only: bool
     implanted_system: str
     patient_id: UUID | None
@@ -207,6 +236,22 @@ class Gate:
     is_open: bool
     findings: tuple[Finding, ...]
     """Reasons against first, then remarks."""
+
+    @property
+    def blocking_count(self) -> int:
+        """Number of reasons against."""
+        return sum(FINDINGS[finding.code].blocks for finding in self.findings)
+
+
+_PARIS = ZoneInfo("Europe/Paris")
+
+
+def instant_of(day: date, *, now: datetime) -> datetime:
+    """Return the instant at which a consent must stand for a use on a day: the end of the day, or now if it is sooner.
+
+    A consent given after the day of use does not count for it, a withdrawal after it takes nothing back.
+    """
+    return min(now, datetime.combine(day + timedelta(days=1), time.min, tzinfo=_PARIS))
 
 
 def check_day(day: date, *, today: date, received_on: date) -> None:
@@ -241,8 +286,8 @@ def _unit_findings(facts: GateFacts) -> list[Finding]:
     elif facts.unit_state not in USABLE:
         findings.append(Finding("unit-not-released", {"state": facts.unit_state.value}))
     findings += [Finding("unit-on-hold", {"reason": reason}) for reason in facts.hold_reasons]
-    if facts.expiration_date is not None and facts.expiration_date < facts.day:
-        findings.append(Finding("shelf-life-past", {"expired_on": facts.expiration_date.isoformat()}))
+    if is_past(facts.expiration_date, facts.day):
+        findings.append(Finding("shelf-life-past", {"expired_on": str(facts.expiration_date)}))
     return findings
 
 
@@ -250,14 +295,12 @@ def _derogation_findings(facts: GateFacts) -> list[Finding]:
     coverage = facts.coverage
     if coverage is None:
         return [Finding("derogation-none")]
-    end = coverage.valid_until.isoformat() if coverage.valid_until else ""
-    findings = []
     if not coverage.is_listed:
-        findings.append(Finding("reference-not-listed", {"reference": facts.reference}))
-    if coverage.status is DerogationStatus.IN_FORCE:
-        findings.append(Finding("derogation-in-force", {"valid_until": end}))
-    else:
-        findings.append(Finding(_BY_STATUS[coverage.status], {"valid_until": end, "day": facts.day.isoformat()}))
+        code = "reference-not-listed" if coverage.has_list else "scope-reading-missing"
+        return [Finding(code, {"reference": facts.reference})]
+    findings = [_standing_finding(coverage, facts.day)]
+    if coverage.kind is DerogationKind.INDIVIDUAL and coverage.patient_id is None:
+        findings.append(Finding("individual-patient-missing"))
     if coverage.patient_id not in {None, facts.patient_id}:
         findings.append(Finding("patient-mismatch"))
     if coverage.patient_cap is not None and coverage.other_patient_count >= coverage.patient_cap:
@@ -265,15 +308,66 @@ def _derogation_findings(facts: GateFacts) -> list[Finding]:
     return findings + _revision_findings(facts, coverage)
 
 
+def _standing_finding(coverage: CoverageFacts, day: date) -> Finding:
+    data = {"valid_until": str(coverage.valid_until or ""), "used_on": str(day)}
+    code = "derogation-in-force" if coverage.status is DerogationStatus.IN_FORCE else _BY_STATUS[coverage.status]
+    return Finding(code, data)
+
+
 def _revision_findings(facts: GateFacts, coverage: CoverageFacts) -> list[Finding]:
-    if coverage.partial_revision_only and facts.intervention is not Intervention.PARTIAL_REVISION:
-        return [Finding("partial-revision-only")]
-    if facts.intervention is Intervention.PARTIAL_REVISION and not facts.implanted_system.strip():
-        return [Finding("implanted-system-missing", {"expected": coverage.implanted_system})]
+    if facts.intervention is not Intervention.PARTIAL_REVISION:
+        return [Finding("partial-revision-only")] if coverage.partial_revision_only else []
+    if not facts.implanted_system.strip():
+        return [Finding("implanted-system-missing")]
+    if coverage.implanted_system:
+        return [Finding("implanted-system-to-compare", {"expected": coverage.implanted_system})]
     return []
 
 
 def _consent_findings(facts: GateFacts) -> list[Finding]:
-    if facts.coverage is None:
+    """Ask for the consent only where a derogation speaks: it is given for one derogation."""
+    if facts.coverage is None or not facts.coverage.is_listed:
         return []
     return [Finding(_BY_CONSENT[facts.consent])]
+
+
+@dataclass(frozen=True, slots=True)
+class WordedFinding:
+    """A finding in words, in one language."""
+
+    code: str
+    effect: str
+    """``refuse`` or ``inform``."""
+    sentence: str
+    source: str
+    next_step: str
+
+    @property
+    def blocks(self) -> bool:
+        """Test whether it closes the gate."""
+        return self.effect == "refuse"
+
+
+def worded(finding: Finding, *, translate: Callable[[str], str], day: Callable[[date], str]) -> WordedFinding:
+    """Return a finding in words.
+
+    Args:
+        finding: as the gate gave it, or as it was stored.
+        translate: from a text of this program to the reader's language.
+        day: a date as the reader writes it.
+    """
+    rule, data = FINDINGS[finding.code], dict(finding.data)
+    for name, value in finding.data.items():
+        if value and name.endswith(("_on", "_until")):
+            data[name] = day(date.fromisoformat(value))
+        elif name == "state":
+            data[name] = translate(STATE_LABELS[UnitState(value)])
+        elif name == "reason":
+            data[name] = ", ".join([translate(part) for part in reason_parts(value)])
+    return WordedFinding(
+        code=finding.code,
+        effect="refuse" if rule.blocks else "inform",
+        sentence=translate(rule.sentence) % data,
+        source=translate(rule.source),
+        next_step=translate(rule.next_step) if rule.next_step else "",
+    )

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from tracker.accounts import queries as accounts
-from tracker.actor import Actor, Permission
+from tracker.accounts.models import Person
+from tracker.actor import Actor, Permission, Role
 from tracker.audit import service as audit
 from tracker.consents import queries as consents
 from tracker.consents import rules as consent_rules
-from tracker.consents.rules import ConsentFacts, ConsentState
+from tracker.consents.rules import ConsentFacts
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
 from tracker.derogations.rules import DerogationStatus
@@ -19,12 +21,21 @@ from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Event
-from tracker.errors import N_, Conflict
+from tracker.errors import N_, Conflict, InvalidInput
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.use import queries, rules
 from tracker.use.models import DeviceUse
 from tracker.use.rules import CoverageFacts, Gate, GateFacts, Intervention, Side, UseRefused
+
+_MOST_ASKED = 5
+"""Derogations in force asked for one use: one is the rule, two already a curiosity."""
+
+
+class OperatorInvalid(InvalidInput):
+    """The operator is not a surgeon with an open account."""
+
+    code = "use-operator-invalid"
 
 
 class UseChanged(Conflict):
@@ -51,6 +62,17 @@ class NewUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """For whom, when and for what a unit is to be used."""
+
+    patient_id: UUID
+    day: date
+    """Paris calendar."""
+    intervention: Intervention
+    implanted_system: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """The gate, with what it was decided from."""
 
@@ -60,60 +82,70 @@ class Check:
     consent: ConsentFacts | None
 
 
-def check_use(
-    session: Session,
-    *,
-    unit: UnitView,
-    patient_id: UUID,
-    day: date,
-    intervention: Intervention,
-    implanted_system: str,
-    now: datetime,
-) -> Check:
-    """Return whether a unit may be used for a patient on a day, and why; nothing is written."""
+def check_use(session: Session, *, unit: UnitView, question: Question, now: datetime) -> Check:
+    """Return whether a unit may be used for a patient on a day, and why; nothing is written.
+
+    Where several derogations may allow it, the first that does speaks; where none does, the one with fewest objections.
+    """
     coverages = derogations.find_coverage(
         session,
         manufacturer_id=unit.definition.manufacturer_id,
         reference=unit.definition.reference,
-        day=day,
+        day=question.day,
         known_at=now,
     )
-    coverage = _speaking(coverages, patient_id)
-    events = consents.list_facts(session, patient_id, coverage.derogation_id) if coverage else []
-    facts = GateFacts(
-        unit_state=unit.state,
-        hold_reasons=tuple(hold.reason for hold in unit.holds),
-        expiration_date=unit.expiration_date,
-        reference=unit.definition.reference,
-        day=day,
-        patient_id=patient_id,
-        coverage=_coverage_facts(session, coverage, patient_id) if coverage else None,
-        consent=consent_rules.state_at(events, now) if coverage else ConsentState.NOT_ASKED,
-        intervention=intervention,
-        implanted_system=implanted_system,
-    )
-    return Check(rules.decide(facts), unit, coverage, consent_rules.in_force_at(events, now))
+    best: Check | None = None
+    for coverage in _speaking(coverages, question.patient_id) or (None,):
+        check = _check_under(session, coverage, unit=unit, question=question, now=now)
+        if check.gate.is_open:
+            return check
+        if best is None or check.gate.blocking_count < best.gate.blocking_count:
+            best = check
+    return best or check
 
 
-def _speaking(coverages: tuple[Coverage, ...], patient_id: UUID) -> Coverage | None:
-    """Return the derogation that speaks for this patient: the first that fully allows, else the first of all."""
-    allowing = (
+def _speaking(coverages: tuple[Coverage, ...], patient_id: UUID) -> tuple[Coverage, ...]:
+    """Return the derogations to ask: those that may allow this patient, best first, else the first of all."""
+    may_allow = [
         coverage
         for coverage in coverages
         if coverage.is_listed
         and coverage.standing.status is DerogationStatus.IN_FORCE
         and coverage.patient_id in {None, patient_id}
+    ]
+    return tuple(may_allow[:_MOST_ASKED]) or coverages[:1]
+
+
+def _check_under(
+    session: Session, coverage: Coverage | None, *, unit: UnitView, question: Question, now: datetime
+) -> Check:
+    """Ask the gate under one derogation."""
+    instant = rules.instant_of(question.day, now=now)
+    events = consents.list_facts(session, question.patient_id, coverage.derogation_id) if coverage else []
+    facts = GateFacts(
+        unit_state=unit.state,
+        hold_reasons=tuple([hold.reason for hold in unit.holds]),
+        expiration_date=unit.expiration_date,
+        reference=unit.definition.reference,
+        day=question.day,
+        patient_id=question.patient_id,
+        coverage=_coverage_facts(session, coverage, question.patient_id) if coverage else None,
+        consent=consent_rules.state_at(events, instant),
+        intervention=question.intervention,
+        implanted_system=question.implanted_system,
     )
-    return next(allowing, coverages[0] if coverages else None)
+    return Check(rules.decide(facts), unit, coverage, consent_rules.in_force_at(events, instant))
 
 
 def _coverage_facts(session: Session, coverage: Coverage, patient_id: UUID) -> CoverageFacts:
     cap = coverage.standing.patient_cap
     others = queries.count_other_patients(session, coverage.derogation_id, patient_id) if cap is not None else 0
     return CoverageFacts(
+        kind=coverage.kind,
         status=coverage.standing.status,
         valid_until=coverage.standing.valid_until,
         is_listed=coverage.is_listed,
+        has_list=coverage.has_list,
         partial_revision_only=coverage.partial_revision_only,
         implanted_system=coverage.implanted_system,
         patient_id=coverage.patient_id,
@@ -131,23 +163,43 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
         NotPermitted: the actor may not.
         UnitNotFound: no such unit here.
         PatientNotFound: no such patient here.
+        PersonNotFound: no such operator here.
+        OperatorInvalid: the operator is no surgeon here.
+        WardNotFound: no such ward here.
         UseDayInvalid: the day cannot be.
         UseRefused: the gate is closed; it says every reason.
         UseChanged: the id was used for something else.
     """
     actor.require(Permission.USE_WRITE)
+    unit = devices.get_unit_for_update(session, new.unit_number)
     existing = session.get(DeviceUse, use_id)
     if existing is not None:
-        return _same_or_conflict(session, existing, new)
-    unit = devices.get_unit_for_update(session, new.unit_number)
+        return _same_or_conflict(existing, unit.id, new)
     patients.get_patient(session, new.patient_id)
-    rules.check_day(new.used_on, today=today, received_on=unit.created_at.date())
+    operator = _get_operator(session, new.operator_id)
+    organisation.get_ward(session, new.ward_id)
+    rules.check_day(new.used_on, today=today, received_on=derogations.paris_day(unit.created_at))
     check = _check_locked(session, unit, new, now=now)
     if not check.gate.is_open or check.coverage is None or check.consent is None:
         raise UseRefused(check.gate.findings)
-    use = _insert(
-        session, use_id, new=new, check=check, coverage=check.coverage, consent=check.consent, actor=actor, now=now
+    values = {
+        **_values(new),
+        "id": use_id,
+        "establishment_id": actor.establishment_id,
+        "device_id": unit.id,
+        "derogation_id": check.coverage.derogation_id,
+        "consent_event_id": check.consent.event_id,
+        "operator_name": operator.display_name,
+        "findings": [finding.as_json() for finding in check.gate.findings],
+        "recorded_at": now,
+        "recorded_by_id": actor.id,
+        "recorded_by_name": actor.display_name,
+    }
+    use: DeviceUse | None = session.scalar(
+        upsert(DeviceUse).values(values).on_conflict_do_nothing().returning(DeviceUse)
     )
+    if use is None:  # the same id for another unit, at this very moment
+        raise UseChanged(_OTHER_CONTENT, next_step=N_("Start again."))
     device_service.mark_used(
         session, unit.id, event=Event.IMPLANTATION, reason=new.intervention.value, actor=actor, now=now
     )
@@ -167,65 +219,55 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     return use
 
 
-def _same_or_conflict(session: Session, existing: DeviceUse, new: NewUse) -> DeviceUse:
-    unit = devices.get_unit(session, new.unit_number)
-    if (existing.device_id, existing.patient_id, existing.used_on) != (unit.id, new.patient_id, new.used_on):
-        raise UseChanged(N_("This form was already sent with another content."), next_step=N_("Start again."))
+_OTHER_CONTENT = N_("This form was already sent with another content.")
+
+
+def _values(new: NewUse) -> dict[str, object]:
+    """Return what was entered, by column."""
+    return {
+        "patient_id": new.patient_id,
+        "used_on": new.used_on,
+        "operator_id": new.operator_id,
+        "ward_id": new.ward_id,
+        "side": new.side,
+        "intervention": new.intervention,
+        "implanted_system": new.implanted_system.strip(),
+        "reason": new.reason.strip(),
+    }
+
+
+def _same_or_conflict(existing: DeviceUse, device_id: UUID, new: NewUse) -> DeviceUse:
+    entered = _values(new) | {"device_id": device_id}
+    if any(getattr(existing, name) != value for name, value in entered.items()):
+        raise UseChanged(_OTHER_CONTENT, next_step=N_("Start again."))
     return existing
 
 
-def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetime) -> Check:
-    def check() -> Check:
-        return check_use(
-            session,
-            unit=unit,
-            patient_id=new.patient_id,
-            day=new.used_on,
-            intervention=new.intervention,
-            implanted_system=new.implanted_system,
-            now=now,
+def _get_operator(session: Session, person_id: UUID) -> Person:
+    """Return the doctor who used the device (CSP R.5212-39).
+
+    Raises:
+        OperatorInvalid: not a surgeon, or an account that is closed.
+    """
+    person = accounts.get_person(session, person_id)
+    if not person.is_active or Role.SURGEON not in person.roles:
+        raise OperatorInvalid(
+            N_("The operator is not a surgeon of this hospital."),
+            fields={"operator_id": N_("Choose the surgeon who used the device.")},
         )
-
-    first = check()
-    if first.coverage is None or first.coverage.standing.patient_cap is None:
-        return first
-    derogations.lock_derogation(session, first.coverage.derogation_id)  # two last places are not given at once
-    return check()
+    return person
 
 
-def _insert(
-    session: Session,
-    use_id: UUID,
-    *,
-    new: NewUse,
-    check: Check,
-    coverage: Coverage,
-    consent: ConsentFacts,
-    actor: Actor,
-    now: datetime,
-) -> DeviceUse:
-    operator = accounts.get_person(session, new.operator_id)
-    ward = organisation.get_ward(session, new.ward_id)
-    use = DeviceUse(
-        id=use_id,
-        establishment_id=actor.establishment_id,
-        device_id=check.unit.id,
-        patient_id=new.patient_id,
-        derogation_id=coverage.derogation_id,
-        consent_event_id=consent.event_id,
-        used_on=new.used_on,
-        operator_id=operator.id,
-        operator_name=operator.display_name,
-        ward_id=ward.id,
-        side=new.side,
-        intervention=new.intervention,
-        implanted_system=new.implanted_system.strip(),
-        reason=new.reason.strip(),
-        findings=[finding.as_json() for finding in check.gate.findings],
-        recorded_at=now,
-        recorded_by_id=actor.id,
-        recorded_by_name=actor.display_name,
-    )
-    session.add(use)
-    session.flush()  # a unit used twice at once is refused by its unique key
-    return use
+def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetime) -> Check:
+    """Ask the gate with the count of a capped derogation locked: two last places are not given at once."""
+    question = Question(new.patient_id, new.used_on, new.intervention, new.implanted_system)
+    locked: set[UUID] = set()
+    while True:
+        check = check_use(session, unit=unit, question=question, now=now)
+        coverage = check.coverage
+        if coverage is None or coverage.derogation_id in locked:
+            return check
+        consents.lock_consent(session, new.patient_id, coverage.derogation_id)
+        if coverage.standing.patient_cap is not None:
+            derogations.lock_derogation(session, coverage.derogation_id)
+        locked.add(coverage.derogation_id)

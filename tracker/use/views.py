@@ -1,42 +1,45 @@
 """Pages of the gate and of the use log."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import get_locale
+from flask_babel import format_date, get_locale
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from scanners import Standard, Status, scan
-from scanners.symbols import datamatrix
+from scanners import Scan, Standard, Status, scan
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
+from tracker.accounts.models import Person
 from tracker.actor import Permission, Role
+from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Finding
 from tracker.documents import queries as documents
 from tracker.documents import service as document_service
-from tracker.documents.documents import Locale, render
+from tracker.documents.documents import Locale, RenderingFailed, render
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
-from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused
+from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
+from tracker.patients import service as patient_service
 from tracker.patients.queries import PatientView
 from tracker.use import forms, queries, service
 from tracker.use.documents import UseSource, implant_card_data, patient_document_data
-from tracker.use.rules import FINDINGS, INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused
-from tracker.use.service import NewUse
+from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
+from tracker.use.service import NewUse, Question
 
 bp = Blueprint("use", __name__, template_folder="templates")
 
+logger = logging.getLogger(__name__)
+
 _PAGE = 50
-_TEMPLATES = {DocumentKind.PATIENT_DOCUMENT: "use/patient_document", DocumentKind.IMPLANT_CARD: "use/implant_card"}
 
 
 class ScanNotUnderstood(InvalidInput):
@@ -46,28 +49,29 @@ class ScanNotUnderstood(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFinding:
-    """One reason, in the language of the page."""
+class Subject:
+    """What was scanned so far: whom for, and which unit."""
 
-    code: str
-    effect: str
-    sentence: str
-    source: str
+    patient: PatientView | None
+    unit: UnitView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """An error above the form, in the language of the page."""
+
+    title: str
     next_step: str
+    status: int
 
 
-def shown(findings: tuple[Finding, ...]) -> list[ShownFinding]:
+def _objection(error: TraceError) -> Objection:
+    return Objection(http.error_sentence(error), http.sentence(error.next_step), http.status_of(error))
+
+
+def _shown(findings: tuple[Finding, ...]) -> list[WordedFinding]:
     """Return findings in the language of the page."""
-    return [
-        ShownFinding(
-            code=finding.code,
-            effect="refuse" if FINDINGS[finding.code].blocks else "inform",
-            sentence=http.sentence(FINDINGS[finding.code].sentence, dict(finding.data)),
-            source=http.sentence(FINDINGS[finding.code].source),
-            next_step=http.sentence(FINDINGS[finding.code].next_step, dict(finding.data)),
-        )
-        for finding in findings
-    ]
+    return [worded(finding, translate=http.sentence, day=format_date) for finding in findings]
 
 
 @bp.get("/use")
@@ -86,78 +90,110 @@ def scan_at_gate() -> Response:
     patient_id = request.form.get("patient", type=UUID)
     number = request.form.get("unit", "").strip() or None
     raw = request.form.get("raw", "").strip("\r\n\t")
+    read = scan(raw, reference_date=clock.paris_day(clock.utc_now()))
     try:
         with http.transaction() as session:
-            found_patient, found_number = _recognise(session, raw, now=clock.utc_now())
+            found_patient, found_number = _recognise(session, raw, read)
     except (InvalidInput, NotFound) as error:
-        return _gate_page(patient_id=patient_id, number=number, error=error, raw=raw)
-    return _redirect_to_gate(found_patient or patient_id, found_number or number)
+        shown = "" if read.status is Status.PATIENT else raw  # nothing of a patient's label is repeated
+        return _gate_page(patient_id=patient_id, number=number, objection=_objection(error), raw=shown)
+    return redirect(url_for("use.gate", patient=found_patient or patient_id, unit=found_number or number), code=303)
 
 
-def _redirect_to_gate(patient_id: UUID | None, number: str | None) -> Response:
-    return redirect(url_for("use.gate", patient=patient_id, unit=number), code=303)
-
-
-def _recognise(session: Session, raw: str, *, now: datetime) -> tuple[UUID | None, str | None]:
+def _recognise(session: Session, raw: str, read: Scan) -> tuple[UUID | None, str | None]:
     """Return the patient or the unit that a scan names.
 
     Raises:
         ScanNotUnderstood: it names neither.
+        UnitNotFound: it is a label of ours that no unit carries.
     """
-    read = scan(raw, reference_date=clock.paris_day(now))
-    if read.standard is Standard.UNIT and read.unit_number:
-        return None, devices.get_unit(session, read.unit_number).number
-    if read.status is Status.PATIENT and read.patient is not None:
-        patient = patients.find_by_ins(session, read.patient.matricule, read.patient.oid)
-    else:
+    if read.standard is Standard.UNIT:
+        return None, devices.get_unit(session, read.unit_number or raw).number
+    if read.status is Status.PATIENT:
+        return _recognise_patient(session, read), None
+    if read.status is Status.UNKNOWN:
         patient = patients.find_by_ipp(session, raw)
-    if patient is None:
+        if patient is not None:
+            return patient.id, None
         raise ScanNotUnderstood(
-            N_("This is neither a patient registered here nor the label of one of our units."),
+            N_("This is neither the IPP of a patient registered here nor the label of one of our units."),
             next_step=N_("Scan the INS barcode or type the IPP; for the device, scan the label made at goods-in."),
         )
-    return patient.id, None
+    raise ScanNotUnderstood(
+        N_("This is the manufacturer's label: it does not say which unit this is."),
+        next_step=N_("Scan our own label, T59…; without one, the unit did not go through goods-in."),
+    )
+
+
+def _recognise_patient(session: Session, read: Scan) -> UUID:
+    label = read.patient
+    if label is None:
+        raise ScanNotUnderstood(
+            N_("This INS barcode cannot be read."), next_step=N_("Scan it again, or type the patient's IPP.")
+        )
+    patient = patients.find_by_ins(session, label.matricule, label.oid)
+    if patient is None:
+        raise ScanNotUnderstood(
+            N_("This patient is not registered here."),
+            next_step=N_("Scan the same barcode on the page Patients: the form is filled in."),
+        )
+    return patient.id
 
 
 def _gate_page(
-    *, patient_id: UUID | None, number: str | None, error: InvalidInput | NotFound | None = None, raw: str = ""
+    *, patient_id: UUID | None, number: str | None, objection: Objection | None = None, raw: str = ""
 ) -> Response:
-    now = clock.utc_now()
+    now, actor = clock.utc_now(), http.current_actor()
     with http.transaction() as session:
-        patient = patients.get_patient(session, patient_id) if patient_id else None
-        unit = devices.get_unit(session, number) if number else None
-        check = _default_check(session, unit, patient, now=now) if unit and patient else None
-        form = _form(session, check, patient=patient, now=now) if unit and patient and check else None
+        patient = patient_service.open_patient(session, patient_id, actor=actor, now=now) if patient_id else None
+        subject = Subject(patient, devices.get_unit(session, number) if number else None)
+        check = _usual_check(session, subject, now=now)
+        form = _form(session, check, patient=patient, now=now) if patient and check else None
+    return _render(subject, check=check, form=form, objection=objection, raw=raw)
+
+
+def _render(
+    subject: Subject,
+    *,
+    check: service.Check | None,
+    form: forms.UseForm | None,
+    findings: tuple[Finding, ...] | None = None,
+    objection: Objection | None = None,
+    raw: str = "",
+) -> Response:
+    """Return the page; ``findings`` are those of what was sent, where they differ from the usual question."""
+    gate_findings = findings if findings is not None else check.gate.findings if check else ()
+    shown = _shown(gate_findings)
+    is_open = bool(shown) and not any(finding.blocks for finding in shown)
     page = render_template(
         "use/gate.html",
-        patient=patient,
-        unit=unit,
-        check=check,
-        findings=shown(check.gate.findings) if check else [],
-        form=form,
-        request_id=db.new_id(),
-        error=http.error_sentence(error) if error else "",
-        error_next=http.sentence(error.next_step) if error else "",
+        patient=subject.patient,
+        unit=subject.unit,
+        findings=shown,
+        is_open=is_open,
+        form=form if is_open or objection or (form and form.errors) else None,
+        asks_consent=any(finding.code.startswith("consent-") and finding.blocks for finding in shown),
+        derogation_id=check.coverage.derogation_id if check and check.coverage else None,
+        objection=objection,
         raw=raw,
     )
-    return make_response(page, http.status_of(error) if error else 200)
+    return make_response(page, objection.status if objection else 422 if form and form.errors else 200)
 
 
-def _default_check(session: Session, unit: UnitView, patient: PatientView, *, now: datetime) -> service.Check:
+def _usual_check(session: Session, subject: Subject, *, now: datetime) -> service.Check | None:
     """Ask the gate as if the usual intervention were done: what only the form can settle is left to it."""
-    return service.check_use(
-        session,
-        unit=unit,
-        patient_id=patient.id,
+    if subject.patient is None or subject.unit is None:
+        return None
+    question = Question(
+        patient_id=subject.patient.id,
         day=clock.paris_day(now),
         intervention=Intervention.PARTIAL_REVISION,
         implanted_system="-",
-        now=now,
     )
+    return service.check_use(session, unit=subject.unit, question=question, now=now)
 
 
 def _form(session: Session, check: service.Check, *, patient: PatientView, now: datetime) -> forms.UseForm:
-    coverage = check.coverage
     form = forms.UseForm(
         formdata=None,
         request_id=str(db.new_id()),
@@ -165,72 +201,80 @@ def _form(session: Session, check: service.Check, *, patient: PatientView, now: 
         patient=str(patient.id),
         used_on=clock.paris_day(now),
         operator_id=str(http.current_actor().id),
-        implanted_system="",
     )
-    if coverage is not None and coverage.implanted_system:
-        form.implanted_system.description = _("Allowed by the derogation: %(name)s", name=coverage.implanted_system)
     _offer(session, form)
     return form
 
 
 def _offer(session: Session, form: forms.UseForm) -> None:
+    """Fill the lists; a surgeon who is logged in is chosen, anybody else chooses one."""
     surgeons = accounts.list_people_with_role(session, Role.SURGEON)
-    form.operator_id.choices = [("", "—"), *((str(person.id), person.display_name) for person in surgeons)]
+    form.operator_id.choices = [("", "—"), *((str(person.id), _with_rpps(person)) for person in surgeons)]
     wards = organisation.list_wards(session)
     form.ward_id.choices = [("", "—"), *((str(ward.id), ward.name) for ward in wards)]
+
+
+def _with_rpps(person: Person) -> str:
+    return f"{person.display_name} (RPPS {person.rpps})" if person.rpps else person.display_name
+
+
+@bp.get("/use/new")
+@http.requires(Permission.USE_WRITE)
+def restart() -> Response:
+    """Go to the gate: this address answers forms only, and is in the browser after an error."""
+    return redirect(url_for("use.gate"), code=303)
 
 
 @bp.post("/use/new")
 @http.requires(Permission.USE_WRITE)
 def record() -> Response:
     """Record a use and freeze the patient's papers."""
-    form, now = forms.UseForm(), clock.utc_now()
+    form, now, actor = forms.UseForm(), clock.utc_now(), http.current_actor()
     with http.transaction() as session:
         _offer(session, form)
-        patient = patients.get_patient(session, UUID(form.patient.data or ""))
-        unit = devices.get_unit(session, form.unit.data or "")
-    page = {"patient": patient, "unit": unit, "check": None, "findings": [], "raw": "", "request_id": db.new_id()}
+        patient = patients.get_patient(session, form.patient_id())
+        subject = Subject(patient, devices.get_unit(session, form.unit.data or ""))
+        check = _usual_check(session, subject, now=now)
     if not form.validate():
-        return make_response(render_template("use/gate.html", form=form, error="", **page), 422)
+        return _render(subject, check=check, form=form)
     try:
         use_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
-            service.record_use(
-                session,
-                use_id,
-                new=_new_use(form),
-                actor=http.current_actor(),
-                now=now,
-                today=clock.paris_day(now),
-            )
+            service.record_use(session, use_id, new=_new_use(form), actor=actor, now=now, today=clock.paris_day(now))
     except UseRefused as error:
-        page["findings"] = shown(error.findings)
-        return http.rejected("use/gate.html", form, error, **page)
+        return _render(subject, check=check, form=form, findings=error.findings, objection=_refusal(error))
     except (InvalidInput, Conflict, RuleRefused) as error:
-        return http.rejected("use/gate.html", form, error, **page)
+        for name, message in getattr(error, "fields", {}).items():
+            form[name].errors = [*form[name].errors, http.sentence(message)]
+        return _render(subject, check=check, form=form, objection=_objection(error))
     _freeze_papers(use_id, now=now)
     flash(_("The use is recorded. Print the patient's papers now."), "success")
     return redirect(f"/uses/{use_id}", code=303)
 
 
+def _refusal(error: UseRefused) -> Objection:
+    first = next(finding for finding in _shown(error.findings) if finding.blocks)
+    return Objection(first.sentence, first.next_step, http.status_of(error))
+
+
 def _new_use(form: forms.UseForm) -> NewUse:
     return NewUse(
-        unit_number=form.unit.data,
-        patient_id=UUID(form.patient.data),
-        used_on=form.used_on.data,
+        unit_number=form.unit.data or "",
+        patient_id=form.patient_id(),
+        used_on=form.day(),
         operator_id=UUID(form.operator_id.data),
         ward_id=UUID(form.ward_id.data),
         side=form.chosen_side(),
         intervention=form.chosen_intervention(),
         implanted_system=form.implanted_system.data or "",
-        reason=form.reason.data,
+        reason=form.reason.data or "",
     )
 
 
 def _freeze_papers(use_id: UUID, *, now: datetime) -> None:
     """Render the patient's papers, then freeze them: nothing slow is done inside the writing transaction.
 
-    Both are made for every implant; a crash in between leaves the use, and its page makes them again.
+    Both are made for every use; a crash or a failure in between leaves the use, and its page offers to make them.
     """
     actor, subject = http.current_actor(), f"use:{use_id}"
     locale: Locale = "en" if str(get_locale()) == "en" else "fr"
@@ -239,25 +283,40 @@ def _freeze_papers(use_id: UUID, *, now: datetime) -> None:
             return
         source = _source(session, use_id)
     at = now.astimezone(clock.PARIS)
-    files = (
-        (DocumentKind.PATIENT_DOCUMENT, patient_document_data(source, locale=locale, generated_at=at)),
-        (DocumentKind.IMPLANT_CARD, implant_card_data(source, locale=locale, generated_at=at)),
-    )
-    rendered = [(kind, render(_TEMPLATES[kind], data)) for kind, data in files]
+    try:
+        rendered = (
+            (DocumentKind.PATIENT_DOCUMENT, _patient_document(source, locale=locale, at=at)),
+            (DocumentKind.IMPLANT_CARD, _implant_card(source, locale=locale, at=at)),
+        )
+    except RenderingFailed:
+        logger.exception("papers of %s", subject)
+        flash(_("The use is recorded, but its papers could not be made. Make them on this page."), "warning")
+        return
     with http.transaction() as session:
+        queries.lock_papers(session, use_id)
+        if documents.list_documents(session, subject):  # the same form, sent twice at once
+            return
         for kind, content in rendered:
             file = NewFile(kind, subject, f"{kind.value}.pdf", content, has_patient_data=True)
             document_service.freeze(session, file, actor=actor, now=now)
 
 
+def _patient_document(source: UseSource, *, locale: Locale, at: datetime) -> bytes:
+    return render("use/patient_document", patient_document_data(source, locale=locale, generated_at=at))
+
+
+def _implant_card(source: UseSource, *, locale: Locale, at: datetime) -> bytes:
+    return render("use/implant_card", implant_card_data(source, locale=locale, generated_at=at))
+
+
 def _source(session: Session, use_id: UUID) -> UseSource:
     use = queries.get_use(session, use_id).use
-    unit = devices.get_unit_by_id(session, use.device_id)
     sheet = derogations.get_sheet(session, use.derogation_id, day=use.used_on, known_at=use.recorded_at)
     return UseSource(
-        unit=unit,
+        unit=devices.get_unit_by_id(session, use.device_id),
         used_on=use.used_on,
         operator_name=use.operator_name,
+        operator_rpps=accounts.get_person(session, use.operator_id).rpps or "",
         side=use.side,
         intervention=use.intervention,
         implanted_system=use.implanted_system,
@@ -269,7 +328,6 @@ def _source(session: Session, use_id: UUID) -> UseSource:
             "reference": sheet.decision_reference,
             "valid_until": sheet.valid_until.isoformat() if sheet.valid_until else "",
         },
-        symbol=datamatrix.svg(unit.number),
     )
 
 
@@ -301,13 +359,14 @@ def _cursor(day: str | None, use_id: UUID | None) -> tuple[date, UUID] | None:
 @http.requires(Permission.USE_READ)
 def show(use_id: UUID) -> Response:
     """Show one use with its papers."""
+    actor = http.current_actor()
     with http.transaction() as session:
         line = queries.get_use(session, use_id)
-        patient = patients.get_patient(session, line.use.patient_id)
+        patient = patient_service.open_patient(session, line.use.patient_id, actor=actor, now=clock.utc_now())
+        operator = accounts.get_person(session, line.use.operator_id)
         ward = organisation.get_ward(session, line.use.ward_id)
         papers = documents.list_documents(session, f"use:{use_id}")
         derogation = derogations.get_derogation(session, line.use.derogation_id)
-    actor = http.current_actor()
     page = render_template(
         "use/show.html",
         line=line,
@@ -318,7 +377,8 @@ def show(use_id: UUID) -> Response:
         derogation=derogation,
         side_word=_(SIDE_LABELS[Side(line.use.side)]),
         intervention_word=_(INTERVENTION_LABELS[line.use.intervention]),
-        findings=shown(tuple(Finding(item["code"], item["data"]) for item in line.use.findings)),
+        rpps=operator.rpps or "",
+        findings=_shown(tuple([Finding(item["code"], item["data"]) for item in line.use.findings])),
         may_write=actor.can(Permission.USE_WRITE),
         may_declare=actor.can(Permission.INCIDENT_DECLARE),
     )

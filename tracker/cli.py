@@ -9,7 +9,7 @@ import click
 
 from config.demonstration import new_keys
 from config.settings import Settings, SettingsInvalid
-from tracker import catalogues, commands, embedded, maintenance, serve, worker
+from tracker import catalogues, commands, embedded, lifeline, maintenance, serve, worker
 from tracker.commands import read_settings
 from tracker.errors import TraceError
 
@@ -70,7 +70,7 @@ def serve_command(*, until_stdin_closes: bool) -> None:
     """Start the web server alone."""
     settings = read_settings()
     if until_stdin_closes:
-        serve.stop_when_stdin_closes()
+        lifeline.stop_when_stdin_closes()
     with serve.installation(settings) as ready:
         serve.serve(ready.settings)
 
@@ -82,7 +82,7 @@ def worker_command(*, once: bool, until_stdin_closes: bool) -> None:
     """Start the scheduler alone: warnings, messages, checks."""
     settings = read_settings()
     if until_stdin_closes:
-        serve.stop_when_stdin_closes()
+        lifeline.stop_when_stdin_closes()
     with serve.installation(settings) as ready:
         opened = commands.open_database(ready.settings)
         if once:

@@ -7,7 +7,6 @@ so that nothing keeps the port or runs twice.
 
 import contextlib
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -97,7 +96,7 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
         "timeout": 60,
         "graceful_timeout": 20,
         "forwarded_allow_ips": "",  # only ProxyFix reads forwarded headers, and only when TRACE59_PROXY_COUNT says so
-        "loglevel": settings.log_level.lower(),
+        "loglevel": "warning",  # that it starts and stops is told by the process that started it
         "control_socket_disable": True,
         "proc_name": "trace59",
     }
@@ -106,17 +105,6 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
 def serve(settings: Settings) -> None:
     """Serve the pages and the API until a signal ends it."""
     _Gunicorn(settings).run()
-
-
-def stop_when_stdin_closes() -> None:
-    """End this process, as ``SIGTERM`` does, when the process that started it is gone."""
-
-    def watch() -> None:
-        with contextlib.suppress(OSError):
-            os.read(0, 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def prepare_database(ready: Installation) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
+import yaml
 from flask import Flask, Response, g, jsonify, request, url_for
 from flask_babel import Babel, format_date, format_datetime, get_locale, gettext
 from flask_bootstrap import Bootstrap5
@@ -52,6 +53,7 @@ LOCALES = {"fr": "Français", "en": "English"}
 MAX_BODY_BYTES = 21 * 1024 * 1024
 """One file of 20 MB and the form around it (documents.service.MAX_UPLOAD_BYTES)."""
 
+_DEMONSTRATION = Path(__file__).parent.parent / "config" / "demonstration.yaml"
 _CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -141,6 +143,7 @@ def create_app(settings: Settings, database: db.Database | None = None) -> Flask
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     values = {name: getattr(settings, name) for name in _SHARED_SETTINGS}
+    values["demonstration_barcodes"] = _demonstration_barcodes() if settings.demonstration else ()
     database = database or db.create_database(str(settings.database_url), keyring_of(settings))
     http.install(app, http.Web(database=database, values=values))
     Bootstrap5(app)
@@ -170,6 +173,11 @@ _SHARED_SETTINGS = (
     "var_directory",
     "warning_thresholds_days",
 )
+
+
+def _demonstration_barcodes() -> object:
+    """Return the barcodes that the demonstration shows on the screen."""
+    return yaml.safe_load(_DEMONSTRATION.read_text(encoding="utf-8"))["barcodes"]
 
 
 def session_policy(settings: Settings) -> SessionPolicy:

@@ -36,9 +36,9 @@ from tracker.devices.rules import EntryMethod, Event, HoldCause, ReasonMissing, 
 from tracker.errors import NotPermitted
 from tracker.reception import queries, service
 from tracker.reception.models import LabelPrint, Reception, ReceptionLine
-from tracker.reception.queries import Box, LineView, ReadingMissing, ReceptionNotFound
+from tracker.reception.queries import Box, LineView, NewReception, ReadingMissing, ReceptionNotFound
 from tracker.reception.rules import Outcome, Purpose
-from tracker.reception.service import NewReception, PatientLabelScanned, ReceptionClosed, ScanEmpty
+from tracker.reception.service import PatientLabelScanned, ReceptionClosed, ScanEmpty
 
 LABEL = f"]d201{GTIN}1728013110A1"
 SERIAL_LABEL = f"]d201{GTIN}1728013121S1"

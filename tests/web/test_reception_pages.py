@@ -16,7 +16,7 @@ from tracker import clock, db
 from tracker.devices.models import Device
 from tracker.reception import queries, service
 from tracker.reception.models import LabelPrint, ReceptionLine
-from tracker.reception.service import NewReception
+from tracker.reception.queries import NewReception
 
 LABEL = f"]d201{GTIN}1740013110A1"
 LOST = f"01{GTIN}1740013110A12199"

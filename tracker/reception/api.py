@@ -16,9 +16,8 @@ from tracker.actor import Permission
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.reception import forms, rules, service
 from tracker.reception.models import Reception
-from tracker.reception.queries import Assessment, Box, LineView
+from tracker.reception.queries import Assessment, Box, LineView, NewReception
 from tracker.reception.rules import Outcome, Purpose
-from tracker.reception.service import NewReception
 
 api = APIBlueprint(
     "reception_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]

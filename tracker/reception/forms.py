@@ -11,9 +11,10 @@ from wtforms.validators import DataRequired, Length, Optional
 
 from scanners import Scan, Status, Udi, scan
 from scanners.readers.reading import ImageReading
+from scanners.udi.symbology import GS1
 from tracker.devices.queries import FoundDefinition
 from tracker.errors import N_, InvalidInput
-from tracker.reception.service import NewReception
+from tracker.reception.queries import NewReception
 
 MAX_RAW_LENGTH = 5000
 """Characters of a scan that are looked at; the scanners refuse more than 4,096 and say so."""
@@ -46,7 +47,10 @@ def read_photo(content: bytes, *, today: date, reader: Callable[[bytes], ImageRe
         PhotoDoubtful: there are several that name different things.
     """
     reading = reader(content)
-    scans = [scan(symbol.wedge_text, reference_date=today, group_separator_known=True) for symbol in reading.symbols]
+    scans = [
+        scan(symbol.wedge_text, reference_date=today, group_separator_known=symbol.symbology in GS1)
+        for symbol in reading.symbols
+    ]
     patient = next((read for read in scans if read.status is Status.PATIENT), None)
     if patient is not None:
         return patient

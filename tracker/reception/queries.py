@@ -97,6 +97,16 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class NewReception:
+    """What is known of a delivery when it is opened."""
+
+    supplier: str
+    delivery_note: str = ""
+    order_number: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """A verdict with what it was found on."""
 

@@ -31,7 +31,7 @@ from tracker.devices.rules import (
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 from tracker.reception import queries, rules
 from tracker.reception.models import LabelPrint, Reception, ReceptionLine
-from tracker.reception.queries import Assessment, Box, LineView
+from tracker.reception.queries import Assessment, Box, LineView, NewReception
 from tracker.reception.rules import Outcome, Purpose, Verdict
 
 
@@ -51,16 +51,6 @@ class ReceptionClosed(Conflict):
     """The delivery is closed: no box can be added."""
 
     code = "reception-closed"
-
-
-@dataclass(frozen=True, slots=True)
-class NewReception:
-    """What is known of a delivery when it is opened."""
-
-    supplier: str
-    delivery_note: str = ""
-    order_number: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

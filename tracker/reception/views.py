@@ -8,13 +8,13 @@ from uuid import UUID
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import format_date, get_locale
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from scanners import Scan, Status, Udi
 from scanners.readers.isolation import read_isolated
 from scanners.readers.reading import ImageReading
 from scanners.symbols import code128, datamatrix
+from scanners.udi.symbology import GS1
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.devices import queries as devices
@@ -23,7 +23,15 @@ from tracker.documents.documents import render
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 from tracker.reception import forms, queries, rules, service
-from tracker.reception.documents import ROLL, SHEET_OF_21, SHEET_OF_24
+from tracker.reception.documents import (
+    ROLL,
+    SHEET_OF_21,
+    SHEET_OF_24,
+    Barcode,
+    barcode_png,
+    barcode_svg,
+    barcodes_on,
+)
 from tracker.reception.queries import Box, LineView
 from tracker.reception.rules import Outcome, Purpose, WordedFinding
 from tracker.reception.service import PatientLabelScanned, PrintedLabel
@@ -33,6 +41,7 @@ bp = Blueprint("reception", __name__, template_folder="templates")
 PAGE_LENGTH = 50
 BENCH_LENGTH = 20
 """Last scans in sight on the bench; the others are a click away."""
+_GS1_PREFIXES = tuple(sorted(f"]{identifier}" for identifier in GS1))
 _LAYOUTS = {"roll": ROLL, "sheet21": SHEET_OF_21, "sheet24": SHEET_OF_24}
 
 
@@ -103,7 +112,7 @@ def _read_again(line: LineView) -> Scan | None:
     if line.raw_scan is None:
         return None
     text = line.raw_scan.decode("utf-8", "surrogatepass")
-    has_separators = line.entry_method is EntryMethod.PHOTO
+    has_separators = line.entry_method is EntryMethod.PHOTO and text.startswith(_GS1_PREFIXES)
     return forms.read_text(text, today=clock.paris_day(line.at), group_separator_known=has_separators)
 
 
@@ -218,7 +227,9 @@ def _receive(reception_id: UUID, raw: str) -> LineView:
         box = Box(read, method)
     else:
         with http.transaction() as session:
-            box = _box_again(session, earlier)
+            line = queries.get_line(session, earlier)
+        reading, override = request.form.get("reading", type=int), request.form.get("override", "")
+        box = Box(_read_again(line), line.entry_method, reading=reading, override=override)
     with http.transaction() as session:
         return service.receive(
             session,
@@ -242,13 +253,6 @@ def _read_request(raw: str, now: datetime) -> tuple[Scan, EntryMethod]:
 
 def _read_image(content: bytes) -> ImageReading:
     return read_isolated(content, timeout_seconds=forms.PHOTO_SECONDS)
-
-
-def _box_again(session: Session, line_id: UUID) -> Box:
-    """Return the box of a refused line with what a person decided about its code."""
-    line = queries.get_line(session, line_id)
-    reading = request.form.get("reading", type=int)
-    return Box(_read_again(line), line.entry_method, reading=reading, override=request.form.get("override", ""))
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -440,3 +444,34 @@ def _label_data(printed: PrintedLabel, now: datetime) -> dict[str, object]:
         ],
     }
     return data
+
+
+@bp.get("/demonstration/barcodes")
+@http.requires(Permission.UNIT_CHECK)
+def barcodes() -> Response:
+    """Show barcodes to scan from the screen; the demonstration only."""
+    shown = [(barcode, barcode_svg(barcode)) for barcode in _barcodes()]
+    return make_response(render_template("reception/barcodes.html", barcodes=shown, language=str(get_locale())))
+
+
+@bp.get("/demonstration/barcodes/<key>.png")
+@http.requires(Permission.UNIT_CHECK)
+def barcode_image(key: str) -> Response:
+    """Answer one barcode as a picture, to try the photo with.
+
+    Raises:
+        BarcodesMissing: there is none of this name.
+    """
+    wanted = next((barcode for barcode in _barcodes() if barcode.key == key), None)
+    if wanted is None:
+        raise BarcodesMissing(N_("There is no such barcode."))
+    answer = make_response(barcode_png(wanted))
+    answer.content_type = "image/png"
+    return answer
+
+
+def _barcodes() -> tuple[Barcode, ...]:
+    found = barcodes_on(http.web().values.get("demonstration_barcodes", ()), clock.paris_day(clock.utc_now()))
+    if not found:
+        raise BarcodesMissing(N_("Only the demonstration has barcodes to scan from the screen."))
+    return found

@@ -153,4 +153,4 @@ def database(make_database: DatabaseMaker, database_name: str) -> Iterator[db.Da
     """Database of this test alone, as the program uses it: what is written is committed."""
     opened = db.create_database(make_database.app_url(database_name), KEYRING)
     yield opened
-    opened.engine.dispose()
+    opened.dispose()

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import DateTime, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid, text
+from sqlalchemy import DateTime, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -103,7 +103,14 @@ class Database:
     """One PostgreSQL with the keys that open its sealed columns."""
 
     engine: Engine
+    login_engine: Engine
+    """Sees the log-in tables of every establishment, and nothing else of any: a setting of its connections."""
     keyring: KeyRing
+
+    def dispose(self) -> None:
+        """Close every connection that is not in use."""
+        self.engine.dispose()
+        self.login_engine.dispose()
 
 
 def create_database(url: str, keyring: KeyRing, *, pool_size: int = 4) -> Database:
@@ -114,16 +121,17 @@ def create_database(url: str, keyring: KeyRing, *, pool_size: int = 4) -> Databa
         keyring: keys for sealed columns.
         pool_size: connections kept per process; twice as many may be open for a moment.
     """
-    engine = sqlalchemy_create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_recycle=1800
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, "pool_recycle": 1800}
+    return Database(
+        engine=sqlalchemy_create_engine(url, **pool),
+        login_engine=sqlalchemy_create_engine(
+            url, isolation_level="AUTOCOMMIT", connect_args={"options": "-c trace59.access=authentication"}, **pool
+        ),
+        keyring=keyring,
     )
-    return Database(engine=engine, keyring=keyring)
 
 
-_SCOPE = text(
-    "select set_config('trace59.establishment_id', :establishment_id, true),"
-    " set_config('trace59.access', :access, true)"
-)
+_SCOPE = "select set_config('trace59.establishment_id', %s, true)"
 
 
 @contextmanager
@@ -136,19 +144,26 @@ def transaction(database: Database, establishment_id: UUID | None) -> Iterator[S
     """
     with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
         with session.begin():
-            session.execute(_SCOPE, {"establishment_id": str(establishment_id or ""), "access": ""})
+            _enter(session, str(establishment_id or ""))
             yield session
+
+
+def _enter(session: Session, establishment_id: str) -> None:
+    """Name the establishment to PostgreSQL; BEGIN and the setting travel together."""
+    connection: Any = session.connection().connection.driver_connection
+    with connection.pipeline():
+        connection.execute(_SCOPE, (establishment_id,))
 
 
 @contextmanager
 def authentication(database: Database) -> Iterator[Session]:
-    """Open one transaction that sees the log-in tables of every establishment, and nothing else of any.
+    """Open a session that sees the log-in tables of every establishment, and nothing else of any.
 
-    A log-in, a session cookie or a token is known before the establishment is.
+    A log-in, a session cookie or a token is known before the establishment is. Each statement stands for itself: every
+    request begins with one of them, and nothing here needs two to hold together.
     """
-    with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
+    with Session(database.login_engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
         with session.begin():
-            session.execute(_SCOPE, {"establishment_id": "", "access": "authentication"})
             yield session
 
 
@@ -156,4 +171,3 @@ def keyring(session: Session) -> KeyRing:
     """Return the keys that travel with the session."""
     ring: KeyRing = session.info["keyring"]
     return ring
-

@@ -151,28 +151,25 @@ def notice_hash(texts: NoticeTexts) -> str:
 
 
 def last_event(events: Iterable[ConsentFacts], instant: datetime) -> ConsentFacts | None:
-    """Return the event that counts at an instant: the latest by what happened; of two at once, the later recorded."""
+    """Return the event that counts at an instant: the latest by what happened; of two at once, the later recorded.
+
+    An information given again after a decision is left out: it changes nothing of the decision.
+    """
     past = [event for event in events if event.at <= instant]
-    return max(past, key=lambda event: (event.at, event.recorded_at, event.event_id.int), default=None)
+    decisions = [event for event in past if event.kind is not ConsentEventKind.INFORMED]
+    return max(decisions or past, key=lambda event: (event.at, event.recorded_at, event.event_id.int), default=None)
 
 
 def state_at(events: Iterable[ConsentFacts], instant: datetime) -> ConsentState:
     """Return where information and consent stand at an instant."""
-    event = last_event(_decisive(events), instant)
+    event = last_event(events, instant)
     return ConsentState(event.kind.value) if event else ConsentState.NOT_ASKED
 
 
 def in_force_at(events: Iterable[ConsentFacts], instant: datetime) -> ConsentFacts | None:
     """Return the event that allows use at an instant, None where none does."""
-    event = last_event(_decisive(events), instant)
+    event = last_event(events, instant)
     return event if event and event.kind in IN_FORCE else None
-
-
-def _decisive(events: Iterable[ConsentFacts]) -> list[ConsentFacts]:
-    """Leave out an information given again after a decision: it changes nothing of the decision."""
-    listed = list(events)
-    decisions = [event for event in listed if event.kind is not ConsentEventKind.INFORMED]
-    return decisions or listed
 
 
 def check_event(draft: EventDraft, events: Iterable[ConsentFacts], *, now: datetime) -> None:

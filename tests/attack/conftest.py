@@ -33,4 +33,4 @@ def hospital(installation: Installation) -> Iterator[Database]:
     """Its database, with people and things."""
     database = open_hospital(installation)
     yield database
-    database.engine.dispose()
+    database.dispose()

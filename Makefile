@@ -23,14 +23,14 @@ run: $(RUNTIME)  ## start the demonstration hospital and print its address
 	@exec $(BIN)/python -m tracker run
 
 test: $(TOOLS) translations browser  ## run every test, with the coverage gate
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(TOOLS) translations  ## run what needs no browser and little time: style, types, architecture, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) tests/architecture tests/unit scanners tracker config
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/architecture tests/unit scanners tracker config
 
 bench: $(TOOLS) translations  ## measure over HTTP against the floor of this machine: make bench ROWS=100000
 	$(BIN)/python -m benchmarks --rows $(ROWS)

@@ -135,7 +135,7 @@ def list_people(session: Session) -> Sequence[Person]:
 
 def list_people_with_role(session: Session, role: Role) -> Sequence[Person]:
     """Return the active people who have a role, by name."""
-    statement = select(Person).where(Person.is_active, Person.roles.any(role.value))  # type: ignore[arg-type] # text[]
+    statement = select(Person).where(Person.is_active, Person.roles.contains([role.value]))
     return session.scalars(statement.order_by(Person.family_name, Person.given_name)).all()
 
 

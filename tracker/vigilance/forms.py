@@ -12,6 +12,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -27,6 +28,9 @@ from tracker.vigilance.rules import (
 )
 
 _LONG = Length(max=4000)
+_PLACES = [SelectChoice(code.value, _l(label)) for code, label in PLACE_LABELS.items()]
+_CONSEQUENCES = [SelectChoice(code.value, _l(label)) for code, label in CONSEQUENCE_LABELS.items()]
+_BASES = [SelectChoice(code.value, _l(label)) for code, label in BASIS_LABELS.items()]
 
 
 class ConsequencesField(SelectMultipleField):
@@ -49,7 +53,7 @@ class IncidentForm(FlaskForm):
     description = TextAreaField(_l("What happened"), validators=[DataRequired(_l("Say what happened.")), _LONG])
     consequences = ConsequencesField(
         _l("Consequences for the patient or for anybody"),
-        choices=[(code.value, _l(label)) for code, label in CONSEQUENCE_LABELS.items()],
+        choices=_CONSEQUENCES,
         validators=[InputRequired(_l("Choose at least one; “risk only” if nobody was harmed."))],
     )
     clinical = TextAreaField(_l("Consequences in your own words"), validators=[Optional(), _LONG])
@@ -57,7 +61,8 @@ class IncidentForm(FlaskForm):
     weight_kg = StringField(_l("Weight of the patient, in kilograms"), validators=[Optional(), Length(max=10)])
     patient_ipp = StringField(_l("IPP of the patient concerned"), validators=[Optional(), Length(max=50)])
     device_place = SelectField(
-        _l("Where the device is now"), choices=[(code.value, _l(label)) for code, label in PLACE_LABELS.items()]
+        _l("Where the device is now"),
+        choices=_PLACES,
     )
     is_device_kept = BooleanField(_l("The device is kept for expertise"))
     measures = TextAreaField(_l("What was done at once"), validators=[Optional(), _LONG])
@@ -88,7 +93,7 @@ class TransmitForm(FlaskForm):
 
     basis = RadioField(
         _l("Kind of report"),
-        choices=[(code.value, _l(label)) for code, label in BASIS_LABELS.items()],
+        choices=_BASES,
         validators=[InputRequired(_l("Choose the kind of report."))],
     )
     comments = TextAreaField(_l("Comments of the vigilance officer"), validators=[Optional(), _LONG])

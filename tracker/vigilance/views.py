@@ -273,7 +273,7 @@ def _dossier_page(dossier: Dossier) -> dict[str, object]:
         "may_transmit": may_transmit and dossier.state is IncidentState.DECLARED,
         "ansm_address": http.web().values["ansm_vigilance_address"],
         "state_words": _words(rules.STATE_LABELS),
-        "consequence_words": _words(rules.CONSEQUENCE_LABELS),
+        "consequence_words": [http.sentence(rules.CONSEQUENCE_LABELS[code]) for code in dossier.facts.consequences],
         "place_words": _words(rules.PLACE_LABELS),
         "recipient_words": _words(rules.RECIPIENT_LABELS),
     }

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 _ROOT = Path(__file__).parent
 _METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.txt", "jinja2")]
 _OPTIONS = {"**/templates/**": {"silent": "false"}}
-_KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2)}
+_KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "_l": None, "lazy_ngettext": (1, 2)}
 _FRENCH = Path("translations") / "fr" / "LC_MESSAGES" / "messages.po"
 
 

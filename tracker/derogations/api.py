@@ -1,10 +1,9 @@
 """The register for programs: the list, one derogation as known at any instant, and its decisions."""
 
 from base64 import b64decode
-from binascii import Error as BadBase64
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -31,6 +30,10 @@ api = APIBlueprint(
 )
 
 
+Words = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""A text that PostgreSQL can keep: any character but NUL."""
+
+
 class AsKnown(BaseModel):
     """The day asked about, and the instant of knowledge."""
 
@@ -43,7 +46,7 @@ class AsKnown(BaseModel):
 class RegisterQuery(AsKnown):
     """What the list is narrowed to, and where it begins."""
 
-    q: str = Field(default="", max_length=200)
+    q: Words = Field(default="", max_length=200)
     kind: DerogationKind | None = None
     status: DerogationStatus | None = None
     manufacturer_id: UUID | None = None
@@ -142,15 +145,15 @@ class WholeDerogationAnswer(DerogationAnswer):
 class LetterBody(BaseModel):
     """The letter of a decision: PDF, PNG or JPEG, at most 20 MB."""
 
-    filename: str = Field(min_length=1, max_length=200)
+    filename: Words = Field(min_length=1, max_length=200)
     content_base64: str = Field(max_length=MAX_UPLOAD_BYTES * 2)
 
 
 class ReferenceBody(BaseModel):
     """A reference that enters the scope."""
 
-    reference: str = Field(min_length=1, max_length=100)
-    label: str = Field(default="", max_length=300)
+    reference: Words = Field(min_length=1, max_length=100)
+    label: Words = Field(default="", max_length=300)
 
 
 class DecisionBody(BaseModel):
@@ -163,13 +166,13 @@ class DecisionBody(BaseModel):
     effective_from: date
     valid_until: date | None = None
     decided_on: date | None = None
-    reference: str = Field(default="", max_length=300)
+    reference: Words = Field(default="", max_length=300)
     patient_cap: int | None = Field(default=None, ge=1, le=100_000)
-    note: str = Field(default="", max_length=4000)
-    source: str = Field(default="", max_length=300)
+    note: Words = Field(default="", max_length=4000)
+    source: Words = Field(default="", max_length=300)
     corrects_id: UUID | None = None
     added: list[ReferenceBody] = Field(default_factory=list, max_length=1000)
-    removed: list[str] = Field(default_factory=list, max_length=1000)
+    removed: list[Words] = Field(default_factory=list, max_length=1000)
     letter: LetterBody | None = None
 
 
@@ -258,7 +261,7 @@ def _letter(body: LetterBody | None) -> NewFile | None:
         return None
     try:
         content = b64decode(body.content_base64, validate=True)
-    except BadBase64 as error:
+    except ValueError as error:
         raise InvalidInput(
             N_("The letter is not base64."),
             fields={"letter.content_base64": N_("Encode the file, RFC 4648 section 4.")},

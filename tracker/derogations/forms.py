@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
@@ -88,7 +89,7 @@ class DecisionForm(LetterForm):
 
     kind = SelectField(
         _("Decision"),
-        choices=[(kind.value, _(label)) for kind, label in DECISION_LABELS.items()],
+        choices=[SelectChoice(kind.value, _(label)) for kind, label in DECISION_LABELS.items()],
         default=DecisionKind.EXTENDED.value,
     )
     references_removed = TextAreaField(
@@ -110,11 +111,11 @@ class DerogationForm(LetterForm):
 
     kind = SelectField(
         _("Kind"),
-        choices=[(kind.value, _(label)) for kind, label in KIND_LABELS.items()],
+        choices=[SelectChoice(kind.value, _(label)) for kind, label in KIND_LABELS.items()],
         default=DerogationKind.GLOBAL.value,
     )
     domain = SelectField(
-        _("Field of use"), choices=[(domain.value, _(label)) for domain, label in DOMAIN_LABELS.items()]
+        _("Field of use"), choices=[SelectChoice(domain.value, _(label)) for domain, label in DOMAIN_LABELS.items()]
     )
     designation = StringField(_("Designation"), validators=[DataRequired(_("Type the name.")), Length(max=_LINE)])
     manufacturer_id = SelectField(_("Company"), validators=[Optional()])
@@ -126,7 +127,9 @@ class DerogationForm(LetterForm):
     scope_text = TextAreaField(_("Scope in the decision's own words"), validators=[Optional(), Length(max=_WORDS)])
     first_decision = SelectField(
         _("Decision"),
-        choices=[(kind.value, _(DECISION_LABELS[kind])) for kind in (DecisionKind.GRANTED, DecisionKind.REFUSED)],
+        choices=[
+            SelectChoice(kind.value, _(DECISION_LABELS[kind])) for kind in (DecisionKind.GRANTED, DecisionKind.REFUSED)
+        ],
     )
 
 
@@ -149,8 +152,8 @@ class ScopeForm(FlaskForm):
 
 
 def words(field: StringField) -> str:
-    """Return what was typed, without outer spaces; empty where nothing was."""
-    return (field.data or "").strip()
+    """Return what was typed, without outer spaces and NUL characters, which PostgreSQL cannot keep."""
+    return (field.data or "").replace("\0", "").strip()
 
 
 def lines_of(field: StringField) -> list[tuple[str, str]]:

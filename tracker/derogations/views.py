@@ -75,7 +75,7 @@ class ShownReference:
 def index() -> Response:
     """Show the register, narrowed to what was asked for."""
     filters = RegisterFilters(
-        text=request.args.get("q", "").strip(),
+        text=request.args.get("q", "").replace("\0", "").strip(),
         kind=_code(DerogationKind, "kind"),
         manufacturer_id=_uuid("company"),
         status=_code(DerogationStatus, "status"),
@@ -219,14 +219,13 @@ def _decision_context(derogation_id: UUID, form: forms.DecisionForm) -> dict[str
         sheet = queries.get_sheet(session, derogation_id, day=clock.paris_day(now), known_at=now)
         decisions = queries.list_decisions(session, derogation_id)
     corrected = {decision.corrects_id for decision in decisions}
-    form.corrects_id.choices = [("", _("no decision"))] + [
-        (
-            str(one.id),
-            _("%(decision)s, from %(day)s", decision=_(DECISION_LABELS[one.kind]), day=_short(one.effective_from)),
+    form.corrects_id.choices = {"": _("no decision")} | {
+        str(one.id): _(
+            "%(decision)s, from %(day)s", decision=_(DECISION_LABELS[one.kind]), day=_short(one.effective_from)
         )
         for one in decisions
         if one.id not in corrected
-    ]
+    }
     return {"sheet": sheet}
 
 
@@ -290,8 +289,8 @@ def create() -> Response:
 
 def _fill_companies(form: forms.DerogationForm) -> None:
     with http.transaction() as session:
-        known = [(str(row.id), row.name) for row in devices.list_manufacturers(session)]
-    form.manufacturer_id.choices = [("", _("choose from the list")), *known]
+        known = {str(row.id): row.name for row in devices.list_manufacturers(session)}
+    form.manufacturer_id.choices = {"": _("choose from the list")} | known
 
 
 def _company_of(session: Session, form: forms.DerogationForm, request_id: UUID, *, now: datetime) -> UUID:

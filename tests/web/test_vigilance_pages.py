@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from scanners.udi.ins import HEADER as INS_HEADER
 from tests.care import MARIE, make_patient, make_use
 from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A, NOW
 from tests.pages import POLICY, Visitor, make_app, request_id_of, words
@@ -24,6 +25,9 @@ from tracker.outbox.models import Message
 from tracker.outbox.transport import mailbox_of
 from tracker.vigilance.models import Incident, IncidentReport
 
+PATIENT_LABEL = (
+    f"{INS_HEADER}S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980S799999"
+)
 TODAY = clock.paris_day(clock.utc_now()).isoformat()
 
 
@@ -101,16 +105,15 @@ def test_scanning_the_box_offers_the_units_of_its_lot(app: Flask, database: Data
     assert all(unit in words(answer) for unit in [stock.implanted, *stock.shelf])
 
 
-def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: Stock) -> None:
-    label = (Path(__file__).parents[1] / "scans").glob("*ins*")
-    raw = next((path.read_text().strip("\n") for path in label if path.suffix == ".txt"), None)
-    if raw is None:
-        pytest.skip("no patient label among the recorded scans")
-
-    answer = Visitor(app, database, CHARLIE).post("/incidents/find", {"raw": raw})
+@pytest.mark.parametrize("path", ["/incidents/find", "/recall"])
+def test_a_patient_label_is_refused_and_not_shown_again(
+    app: Flask, database: Database, stock: Stock, path: str
+) -> None:
+    answer = Visitor(app, database, BOB).post(path, {"raw": PATIENT_LABEL})
 
     assert answer.status_code == 422
-    assert raw not in answer.get_data(as_text=True)
+    assert "This is the label of a patient" in words(answer)
+    assert "EXEMPLE" not in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("raw", ["nothing-like-this", "T590000000999"])

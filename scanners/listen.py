@@ -107,7 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     line.add_argument("--serial", metavar="PORT", help="serial port, such as /dev/ttyACM0 or COM3 (needs pyserial)")
     line.add_argument("--tcp", metavar="HOST:PORT", help="address of a scanner on the network")
     parser.add_argument("--baud-rate", type=int, default=9600, help="speed of the serial port (default 9600)")
-    parser.add_argument("--url", required=True, help="where scans go, such as https://hospital.example/api/v1/scans")
+    parser.add_argument(
+        "--url", required=True, help="where scans go, such as https://hospital.example/api/v1/receptions/<id>/lines"
+    )
     parser.add_argument("--token-file", type=Path, help="file that holds the token")
     parser.add_argument(
         "--spool", type=Path, default=Path("scans-to-send"), help="folder of unsent scans (default scans-to-send)"

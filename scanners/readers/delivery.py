@@ -66,7 +66,9 @@ def _is_this_machine(host: str) -> bool:
 
 
 def send(scan: WaitingScan, destination: Destination) -> Answer:
-    """Send one scan; the server knows it again by its ``scan_id`` when it comes twice.
+    """Send one scan; the server knows it again by its id when it comes twice.
+
+    The body is that of ``POST /api/v1/receptions/<id>/lines``: a delivery that is open receives box after box.
 
     Args:
         scan: what was scanned.
@@ -82,7 +84,7 @@ def send(scan: WaitingScan, destination: Destination) -> Answer:
         connection.request(
             "POST",
             parts.path or "/",
-            body=json.dumps({"scan_id": scan.scan_id, "raw": scan.raw}),
+            body=json.dumps({"id": scan.scan_id, "text": scan.raw}),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {destination.token}"},
         )
         response = connection.getresponse()

@@ -60,7 +60,7 @@ class Server:
         return Destination(f"http://127.0.0.1:{self.http.server_port}/api/v1/scans", TOKEN)
 
     def raws(self) -> list[str]:
-        return [body["raw"] for body in self.got]
+        return [body["text"] for body in self.got]
 
     def close(self) -> None:
         self.http.shutdown()
@@ -134,7 +134,7 @@ def test_a_scan_reaches_the_server_unchanged_and_leaves_the_disk(
 
     assert server.raws() == [SCAN]
     assert server.tokens == {f"Bearer {TOKEN}"}
-    assert len(server.got[0]["scan_id"]) == 36
+    assert len(server.got[0]["id"]) == 36
 
 
 def test_scans_wait_for_a_server_in_trouble_and_keep_their_order(
@@ -147,7 +147,7 @@ def test_scans_wait_for_a_server_in_trouble_and_keep_their_order(
     eventually(lambda: len(server.got) == 7 and not waiting(tmp_path))
 
     assert server.raws() == ["first one"] * 5 + ["second one", "third one"]
-    assert len({body["scan_id"] for body in server.got[:5]}) == 1
+    assert len({body["id"] for body in server.got[:5]}) == 1
 
 
 def test_a_scan_the_server_will_never_take_is_set_aside_and_holds_nothing_up(

@@ -239,9 +239,7 @@ def _element_string(arrival: Arrival) -> Scan:
         return _noted(scan_read, arrival, promised=promised)
     if scan_read.status is Status.INVALID:
         return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology)
-    if evidence is Evidence.TEXT_ALONE:
-        return _maybe_reference(arrival, scan_read)
-    return scan_read
+    return _maybe_reference(arrival, scan_read)
 
 
 def _noted(scan_read: Scan, arrival: Arrival, *, promised: bool) -> Scan:

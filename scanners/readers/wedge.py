@@ -209,9 +209,6 @@ def _is_proven(found: Scan) -> bool:
 
 def _only(found: list[Scan]) -> Scan | None:
     """Return the one scan that is proven, all of them as ambiguous, or None."""
-    patient = next((one for one in found if one.status is Status.PATIENT), None)
-    if patient:
-        return patient
     proven: dict[object, Scan] = {}
     for one in found:
         if _is_proven(one):

@@ -79,7 +79,7 @@ _CHECKED_RULES = frozenset(
 def _expression(components: list[dict[str, Any]]) -> str:
     parts = []
     for component in components:
-        text = f"[{CHARACTER_SETS[str(component['set'])]}]{{{component['minimum']},{component['maximum']}}}"
+        text = f"[{CHARACTER_SETS[component['set']]}]{{{component['minimum']},{component['maximum']}}}"
         parts.append(f"(?:{text})?" if component["optional"] else text)
     return "".join(parts)
 
@@ -95,11 +95,9 @@ def _lengths(components: list[dict[str, Any]]) -> tuple[int, ...]:
 def _checks(components: list[dict[str, Any]]) -> tuple[Check, ...]:
     found, start = [], 0
     for component in components:
-        size = int(str(component["maximum"]))
+        size = component["maximum"]
         end = start + size if component["minimum"] == component["maximum"] else None
-        rules = component["rules"]
-        if isinstance(rules, list):
-            found += [Check(rule, start, end) for rule in rules if rule in _CHECKED_RULES]
+        found += [Check(rule, start, end) for rule in component["rules"] if rule in _CHECKED_RULES]
         start += size
     return tuple(found)
 

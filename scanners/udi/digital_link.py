@@ -38,6 +38,8 @@ RESOLVER = "https://id.gs1.org"
 _WORDS = {"gtin": "01", "lot": "10", "ser": "21", "cpv": "22", "exp": "17"}
 _WEB = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _GTIN = "01"
+_MOST_PAIRS = 8
+"""Key and qualifiers that are looked at; no key has more than three qualifiers."""
 
 
 def is_web_address(text: str) -> bool:
@@ -98,7 +100,7 @@ def _name(segment: str) -> str:
 
 def _candidates(segments: list[str]) -> Iterator[list[tuple[str, str]]]:
     """Yield the pairs from each possible key to the end, the right-most key first."""
-    for start in range(len(segments) - 2, -1, -1):
+    for start in range(len(segments) - 2, max(len(segments) - 2 * _MOST_PAIRS, 0) - 1, -1):
         entry = TABLE.get(_name(segments[start]))
         if entry and entry.link_qualifiers is not None and (len(segments) - start) % 2 == 0:
             yield list(zip(map(_name, segments[start::2]), segments[start + 1 :: 2], strict=True))

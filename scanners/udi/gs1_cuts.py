@@ -71,10 +71,17 @@ class Readings:
 
 
 def legal_readings(text: str, *, reference_date: date) -> Readings:
-    """Return every label with a UDI of its own that the text, without any separator, may legally be."""
+    """Return every label with a UDI of its own that the text, without any separator, may legally be.
+
+    Where no reading has right check digits, those that have nothing else against them are returned, with their fault.
+    """
     if len(text) > MAXIMUM_LENGTH:
         return Readings((), complete=False)
-    search = _Search(text, reference_date)
+    strict = _readings(_Search(text, reference_date), reference_date)
+    return strict if strict.labels else _readings(_Search(text, reference_date, any_check=True), reference_date)
+
+
+def _readings(search: "_Search", reference_date: date) -> Readings:
     found: dict[object, Label] = {}
     for fields in search.cuts():
         try:
@@ -133,9 +140,10 @@ class _Step:
 class _Search:
     """Best first over the places where a field may begin; places that lead nowhere are known beforehand."""
 
-    def __init__(self, text: str, reference_date: date) -> None:
+    def __init__(self, text: str, reference_date: date, *, any_check: bool = False) -> None:
         self.text = text
         self.reference_date = reference_date
+        self.any_check = any_check
         self.complete = True
         self._stops: dict[int, tuple[ApplicationIdentifier, list[int]]] = {}
         self._remaining = {len(text): 0}
@@ -201,7 +209,7 @@ class _Search:
         try:
             check_content(Field(identifier, self.text[start:stop], start), self.reference_date)
         except WrongCheckDigit:
-            return start == len(identifier.identifier)  # the first field is what it is: the fault is reported
+            return self.any_check
         except ScanError:
             return False
         return True

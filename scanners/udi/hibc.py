@@ -81,7 +81,8 @@ def parse(text: str, *, reference_date: date, symbology: str | None = None) -> L
     if symbology in CODE39_FULL_ASCII and _FULL_ASCII.match(bare):
         bare, shift, warnings = "+" + bare[0].upper() + bare[1:], shift - 1, ("full-ascii-repaired",)
     if symbology in CODE39_CHECK_REMOVED:
-        bare, warnings = bare + _check_or_space(bare), (*warnings, "check-by-reader")
+        _check_outline(bare)
+        bare, warnings = bare + check_digits.hibc(bare), (*warnings, "check-by-reader")
     try:
         label = _label(bare, reference_date)
     except ScanError as error:
@@ -102,13 +103,6 @@ def format(elements: Sequence[Element]) -> str:  # noqa: A001 - the name that ev
     else:
         payload = PRIMARY + "/".join(write_data(element) for element in elements[:-1]) + last.value
     return payload + check_digits.hibc(payload)
-
-
-def _check_or_space(text: str) -> str:
-    try:
-        return check_digits.hibc(text)
-    except ValueError:
-        return " "
 
 
 def _label(text: str, reference_date: date) -> Label:

@@ -51,7 +51,7 @@ _BARE = re.compile(
 _PZN = re.compile(r"(?:-|PZN ?-? ?)([0-9]{8})")
 _SEGMENT = re.compile(r"([0-9]{0,3}[A-Z])(.*)", re.DOTALL)
 _PZN_AGENCY = "11"
-_PZN_LENGTH = 8
+_PZN_IN_PPN = re.compile(rf"{_PZN_AGENCY}([0-9]{{8}})[0-9]{{2}}")
 _NTIN = re.compile(r"04150([0-9]{8})[0-9]")
 
 _FORMS = {
@@ -193,10 +193,10 @@ def _check_fault(values: dict[str, str], positions: dict[str, int]) -> Fault | N
         if ppn[-2:] != expected:
             detail = f"PPN {ppn} should end in {expected}, not {ppn[-2:]}"
             return Fault("check-digit", start + len(ppn) - 2, detail, overridable=True)
-        if ppn.startswith(_PZN_AGENCY) and len(ppn) == _PZN_LENGTH + 4:
-            wrong = _wrong_pzn(ppn[2:-2], start + 2)
-            if wrong:
-                return wrong.fault()
+        pzn = _PZN_IN_PPN.fullmatch(ppn)
+        wrong = _wrong_pzn(pzn[1], start + 2) if pzn else None
+        if wrong:
+            return wrong.fault()
     if code:
         try:
             gtin.validate(code)
@@ -206,8 +206,6 @@ def _check_fault(values: dict[str, str], positions: dict[str, int]) -> Fault | N
 
 
 def _wrong_pzn(digits: str, start: int) -> WrongCheckDigit | None:
-    if not digits.isdecimal():
-        return WrongCheckDigit("check-digit", start, f"PZN {digits} has a character that is not a digit")
     expected = check_digits.pzn(digits[:-1])
     if expected == digits[-1]:
         return None

@@ -109,5 +109,5 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - run by hand when GS1 publishes a new dictionary
     sys.exit(main(sys.argv[1:]))

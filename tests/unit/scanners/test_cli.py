@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scanners import cli
+from scanners.symbols import datamatrix
 
 TODAY = date(2026, 11, 22)
 KEYS = [
@@ -79,7 +80,7 @@ def test_unit_label_is_its_only_element() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["parse", "FOO"], ["parse", "--reference-date", "tomorrow"], ["read"], ["guess"]],
+    [[], ["parse", "FOO"], ["parse", "--reference-date", "tomorrow"], ["read"], ["guess"], ["listen"]],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -117,3 +118,29 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     assert code == 0
     assert [list(value) for value in found] == [["file", "symbols", "error"]] * 2
     assert [value["error"]["code"] for value in found] == ["file-unreadable", "not-an-image"]
+
+
+def test_symbols_of_a_picture_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    label, patient = tmp_path / "label.png", tmp_path / "patient.png"
+    label.write_bytes(datamatrix.png("(01)03700000000013(10)LOT42(21)SN7"))
+    patient.write_bytes(datamatrix.png("IS01" + "0" * 22 + "S1280129999999969"))
+
+    code = cli.main(["read", str(label), str(patient), "--reference-date", "2026-11-22"])
+
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert code == 0
+    (symbol,) = first["symbols"]
+    assert list(symbol) == ["text", "format", "symbology", "reader", "position", "scan"]
+    assert (symbol["text"], symbol["symbology"]) == ("0103700000000013" + "10LOT42\x1d21SN7", "d2")
+    assert (symbol["scan"]["lot"], symbol["scan"]["serial"]) == ("LOT42", "SN7")
+    assert len(symbol["position"]) == 4
+    assert [one["text"] for one in second["symbols"]] == [""]
+
+
+def test_day_of_reference_is_today_when_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, output = io.TextIOWrapper(io.BytesIO(b"3700000000013\n")), io.StringIO()
+    monkeypatch.setattr(sys, "stdin", lines)
+    monkeypatch.setattr(sys, "stdout", output)
+
+    assert cli.main(["parse"]) == 0
+    assert json.loads(output.getvalue())["udi_di"] == "03700000000013"

@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
-from scanners import Scan, Standard, Status, scan
+from scanners import Element, Scan, Standard, Status, scan
+from scanners.errors import BrokenStructure
+from scanners.udi import digital_link
 
 TODAY = date(2026, 11, 22)
 GTIN = "03700000000013"
@@ -77,3 +79,10 @@ def test_broken_link_is_refused(text: str, code: str) -> None:
 )
 def test_other_address_is_an_unknown_text(text: str) -> None:
     assert read(text).status is Status.UNKNOWN
+
+
+def test_link_needs_an_identifier_of_a_product() -> None:
+    with pytest.raises(BrokenStructure):
+        digital_link.format([Element("10", "LOT42")])
+    with pytest.raises(BrokenStructure):
+        digital_link.parse("https://example.com/products", reference_date=TODAY)

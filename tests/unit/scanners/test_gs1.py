@@ -9,8 +9,10 @@ from biip.gs1_application_identifiers import GS1ApplicationIdentifier
 from biip.gs1_messages import GS1Message
 
 from scanners import Element, Precision, Scan, Status, scan
-from scanners.udi import gs1, gs1_brackets
+from scanners.errors import BrokenStructure
+from scanners.udi import check_digits, gs1, gs1_brackets
 from scanners.udi.application_identifiers import IDENTIFIER_LENGTHS, TABLE
+from scanners.udi.gs1_cuts import legal_readings
 
 TODAY = date(2026, 11, 22)
 GS = "\x1d"
@@ -75,6 +77,9 @@ def test_manufacturers_reference_comes_before_the_customers() -> None:
         ("FOO", "identifier-unknown", 16),
         ("8006" + GTIN + "0902", "value", 34),
         ("43210", None, None),
+        ("800826010124", "date-impossible", 26),
+        ("80082601012360", "date-impossible", 28),
+        ("4324280101" + "2400", "date-impossible", 26),
         ("43212", "value", 20),
     ],
 )
@@ -224,6 +229,19 @@ def test_table_agrees_with_a_second_one(identifier: str) -> None:
             assert ours == by_theirs, size
 
 
+def test_what_cannot_be_formatted_is_refused() -> None:
+    for element in (Element("18", "1"), Element("017", "1"), Element("10", "")):
+        with pytest.raises(BrokenStructure):
+            gs1.format([element])
+
+
+def test_check_characters_of_what_no_gmn_can_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 23"):
+        check_digits.gs1_pair("A" * 24)
+    with pytest.raises(ValueError, match="not a character of HIBC"):
+        check_digits.hibc("+h")
+
+
 def test_identifier_length_follows_from_its_first_two_digits() -> None:
     assert all(IDENTIFIER_LENGTHS[identifier[:2]] == len(identifier) for identifier in TABLE)
 
@@ -237,3 +255,24 @@ def test_second_parser_reads_the_same() -> None:
     theirs = [(element.ai.ai, element.value) for element in message.element_strings]
 
     assert ours == theirs
+
+
+def test_search_for_cuts_says_when_it_was_ended_early() -> None:
+    many_ways = legal_readings(f"{ITEM}10" + "9" * 400, reference_date=TODAY)
+    many_fields = legal_readings(ITEM + "2001" * 30, reference_date=TODAY)
+    too_long = legal_readings("11260101" * 70, reference_date=TODAY)
+
+    assert not many_ways.complete
+    assert not many_fields.complete
+    assert not too_long.complete
+
+
+def test_cut_whose_fields_contradict_is_no_reading() -> None:
+    found = legal_readings(f"{ITEM}17281231" + "70032812301200", reference_date=TODAY)
+
+    assert found.labels == ()
+
+
+def test_printed_form_begins_with_an_identifier() -> None:
+    with pytest.raises(BrokenStructure):
+        gs1_brackets.parse("LOT42(10)", reference_date=TODAY)

@@ -220,3 +220,16 @@ def test_formatting_what_was_read_gives_the_text_again(text: str) -> None:
     label = hibc.parse(text, reference_date=TODAY)
 
     assert hibc.format(label.elements) == text
+
+
+def test_wrong_check_character_of_the_second_symbol_is_placed_in_the_burst() -> None:
+    text = "+H999TRK10X" + "+$LOT42XM"
+
+    found = read(text)
+
+    assert found.fault is not None
+    assert (found.fault.code, found.fault.position) == ("check-digit", len(text) - 1)
+
+
+def test_text_that_the_reader_translated_must_still_be_hibc() -> None:
+    assert read("]A3+h999").status is Status.INVALID

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from scanners import Precision, Scan, Standard, Status, scan
+from scanners.errors import BrokenStructure
 from scanners.udi import check_digits, ifa
 
 TODAY = date(2026, 11, 22)
@@ -133,3 +134,9 @@ def test_formatting_what_was_read_gives_the_message_again() -> None:
     message = f"{HEAD}9N{PPN}{GS}1TLOT42{GS}27Qfree text{TAIL}"
 
     assert ifa.format(ifa.parse(message, reference_date=TODAY).elements) == message
+
+
+def test_other_text_is_no_pzn() -> None:
+    with pytest.raises(BrokenStructure):
+        ifa.parse_pzn("03752864")
+    assert ifa.check_digit("1103752864") == "14"

@@ -170,3 +170,67 @@ def test_one_separator_that_arrived_proves_all() -> None:
 @pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"\x1d\x1d", "\udc80", "]", "]d", "(", "(01)", "01", "]d2" + GS])
 def test_broken_text_gives_a_result(raw: str | bytes) -> None:
     assert read(raw).status in {Status.UNKNOWN, Status.INVALID}
+
+
+def test_eight_digits_may_be_a_gtin_and_a_date() -> None:
+    only_date, only_gtin, both = read("17281231"), read("17281302"), read("17281003")
+
+    assert (only_date.status, only_date.standard) == (Status.OK, Standard.GS1)
+    assert (only_gtin.standard, only_gtin.fault is None) == (Standard.EAN, only_gtin.status is Status.OK)
+    assert both.status is Status.AMBIGUOUS
+    assert both.fault is not None
+    assert both.fault.code == "two-standards"
+    assert [udi.udi_di for udi in both.readings] == ["00000017281003", None]
+
+
+def test_date_that_no_calendar_has_leaves_the_gtin() -> None:
+    found = read("17280231")
+
+    assert found.standard is Standard.EAN
+
+
+def test_plain_sscc_is_read_and_is_no_device() -> None:
+    found = read("340123450000000000")
+
+    assert (found.status, found.standard) == (Status.OK, Standard.GS1)
+    assert found.warnings == ("no-device-identifier",)
+
+
+def test_symbology_that_promises_no_gs1_data_is_noted() -> None:
+    found = read(f"]d101{GTIN}10LOT42")
+
+    assert found.status is Status.OK
+    assert found.warnings == ("symbology-not-gs1",)
+
+
+def test_wrong_check_digit_is_reported_where_separators_are_unknown() -> None:
+    found = scan("17281231" + "0103700000000012" + "10LOTA21SN42", reference_date=TODAY, group_separator_known=False)
+
+    assert found.status is Status.INVALID
+    assert found.fault is not None
+    assert (found.fault.code, found.fault.overridable) == ("check-digit", True)
+    assert found.udi is not None
+    assert (found.udi.udi_di, found.udi.lot) == ("03700000000012", None)
+    assert [udi.lot for udi in found.readings] == ["LOTA", "LOTA21SN42"]
+
+
+@pytest.mark.parametrize("text", ["10" + "L" * 20 + "21SN", "30521SN7"])
+def test_broken_promise_of_separators_is_noticed(text: str) -> None:
+    found = read(f"01{GTIN}{text}")
+
+    assert "group-separator-lost" in (*found.warnings, found.fault.code if found.fault else "")
+
+
+def test_text_without_any_legal_reading_is_refused() -> None:
+    found = scan("11260101" * 70, reference_date=TODAY, group_separator_known=False)
+    broken = scan(f"01{GTIN}10", reference_date=TODAY, group_separator_known=False)
+
+    assert found.fault is not None
+    assert found.fault.code == "no-reading"
+    assert broken.fault is not None
+    assert broken.fault.code == "empty-value"
+
+
+def test_lone_element_that_does_not_hold_is_an_unknown_text() -> None:
+    assert read("30ABC").status is Status.UNKNOWN
+    assert read("10" + "L" * 40).status is Status.UNKNOWN

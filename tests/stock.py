@@ -97,6 +97,7 @@ def make_derogation(
     kind: DerogationKind = DerogationKind.PARTIAL_REVISION,
     decision_kind: DecisionKind = DecisionKind.GRANTED,
     patient_id: UUID | None = None,
+    patient_cap: int | None = None,
     is_fictional: bool = False,
     actor: Actor = ALICE,
 ) -> UUID:
@@ -122,7 +123,9 @@ def make_derogation(
         )
     )
     session.flush()  # decisions and scope refer to it
-    make_decision(session, derogation_id, decision_kind, effective_from=effective_from, valid_until=valid_until)
+    make_decision(
+        session, derogation_id, decision_kind, effective_from=effective_from, valid_until=valid_until, actor=actor
+    )
     session.add_all(
         ScopeEntry(
             id=db.new_id(),
@@ -149,6 +152,7 @@ def make_decision(
     *,
     effective_from: date,
     valid_until: date | None = None,
+    patient_cap: int | None = None,
     actor: Actor = ALICE,
 ) -> None:
     """Write a decision on a derogation."""
@@ -162,7 +166,7 @@ def make_decision(
             valid_until=valid_until,
             decided_on=effective_from,
             reference="DM-2025-001",
-            patient_cap=None,
+            patient_cap=patient_cap,
             note="",
             source="test",
             document_id=None,

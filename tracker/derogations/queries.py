@@ -365,6 +365,11 @@ def _rank(coverage: Coverage) -> tuple[int, bool, int, str, UUID]:
     return place, coverage.patient_id is not None, -end, coverage.designation, coverage.derogation_id
 
 
+def _folded(column: Any) -> ColumnElement[str]:  # noqa: ANN401 - a column or a parameter
+    """Return a text without case and French accents, as people type it."""
+    return func.translate(func.lower(column), "àâäçéèêëîïôöùûü", "aaaceeeeiioouuu")
+
+
 _LINE_COLUMNS = (
     Derogation.id,
     Derogation.designation,
@@ -376,8 +381,8 @@ _LINE_COLUMNS = (
     Derogation.is_fictional,
     Derogation.recorded_at,
 )
+_ORDER = (_folded(Derogation.designation), Derogation.id)
 _LINES = select(*_LINE_COLUMNS).join(Manufacturer, Manufacturer.id == Derogation.manufacturer_id)
-_ORDER = (Derogation.designation, Derogation.id)
 
 
 def list_standings(session: Session, *, day: date, known_at: datetime) -> Sequence[DerogationStanding]:
@@ -461,7 +466,7 @@ def _conditions(filters: RegisterFilters, after: UUID | None) -> list[ColumnElem
         conditions.append(_mentions(filters.text.strip()))
     if after is not None:
         last = aliased(Derogation)
-        place = select(last.designation, last.id).where(last.id == after).scalar_subquery()
+        place = select(_folded(last.designation), last.id).where(last.id == after).scalar_subquery()
         conditions.append(tuple_(*_ORDER) > place)
     return conditions
 
@@ -477,8 +482,3 @@ def _mentions(words: str) -> ColumnElement[bool]:
         Derogation.id.in_(listed),
         Derogation.id.in_(decided),
     )
-
-
-def _folded(column: Any) -> ColumnElement[str]:  # noqa: ANN401 - a column or a parameter
-    """Return a text without case and French accents, as people type it."""
-    return func.translate(func.lower(column), "àâäçéèêëîïôöùûü", "aaaceeeeiioouuu")

@@ -1,6 +1,6 @@
 """Makers of patients and uses, for the tests of the rooms that stand on them."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from tests.hospital import CHARLIE, NOW, THEATRE, TODAY
 from tracker import db
 from tracker.actor import Actor
+from tracker.consents import service as consents
 from tracker.consents.models import ConsentEvent
-from tracker.consents.rules import ConsentEventKind
+from tracker.consents.rules import ConsentEventKind, NoticeTexts, SignerCapacity
+from tracker.consents.service import NewConsentEvent
 from tracker.devices import service as devices
 from tracker.devices.rules import Event
 from tracker.patients import service as patients
@@ -85,3 +87,48 @@ def make_use(
     )
     devices.mark_used(session, device_id, event=Event.IMPLANTATION, reason="", actor=actor, now=NOW)
     return use_id
+
+
+NOTICE = NoticeTexts(
+    no_mark_reason="The company gave up the certificate of this part.",
+    why="Only this insert fits the knee that is implanted.",
+    alternatives="Replacing the whole knee: a heavier operation.",
+    benefits="A knee that bends without pain.",
+    risks="Wear, loosening, infection.",
+    unknowns="How long it lasts.",
+    follow_up="An X-ray each year.",
+    contact="Dr Charlie Test",
+)
+
+
+def make_notice(session: Session, derogation_id: UUID, *, texts: NoticeTexts = NOTICE, actor: Actor = CHARLIE) -> UUID:
+    """Freeze the next version of a derogation's notice and return its id."""
+    notice = consents.create_notice(
+        session, db.new_id(), derogation_id=derogation_id, texts=texts, effective_from=TODAY, actor=actor, now=NOW
+    )
+    return notice.id
+
+
+def make_consent(
+    session: Session,
+    patient_id: UUID,
+    derogation_id: UUID,
+    *,
+    kind: ConsentEventKind = ConsentEventKind.OBTAINED,
+    at: datetime = NOW,
+    notice_id: UUID | None = None,
+    actor: Actor = CHARLIE,
+) -> UUID:
+    """Record what a patient decided, with a notice made for it, and return the id of the event."""
+    new = NewConsentEvent(
+        patient_id=patient_id,
+        derogation_id=derogation_id,
+        kind=kind,
+        at=at,
+        notice_id=notice_id or make_notice(session, derogation_id, actor=actor),
+        informed_by_id=actor.id,
+        signer_capacity=SignerCapacity.PATIENT,
+        signer_name="Marie Martin",
+        reason="nobody could be asked" if kind is ConsentEventKind.EMERGENCY else "",
+    )
+    return consents.record_event(session, db.new_id(), new=new, actor=actor, now=at).id

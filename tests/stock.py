@@ -124,7 +124,13 @@ def make_derogation(
     )
     session.flush()  # decisions and scope refer to it
     make_decision(
-        session, derogation_id, decision_kind, effective_from=effective_from, valid_until=valid_until, actor=actor
+        session,
+        derogation_id,
+        decision_kind,
+        effective_from=effective_from,
+        valid_until=valid_until,
+        patient_cap=patient_cap,
+        actor=actor,
     )
     session.add_all(
         ScopeEntry(

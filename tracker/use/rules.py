@@ -105,7 +105,7 @@ FINDINGS: Mapping[str, GateRule] = {
         N_("Do not use it. The pharmacy binds the derogation to its patient."),
     ),
     "patient-cap-reached": GateRule(
-        N_("The derogation allows %(cap)s patients, and all are counted."),
+        N_("The number of patients that the derogation allows is reached (%(cap)s)."),
         N_("Condition set by ANSM"),
         N_("Ask the manufacturer for a change of the condition."),
     ),

@@ -12,7 +12,7 @@ from tracker.catalogues import Room, list_rooms
 ROOMS = list_rooms()
 PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sd]|%[sd]|\{[a-z_0-9]*\}")
 TAG = re.compile(r"</?(?:a|abbr|b|br|code|em|i|kbd|span|strong)\b[^>]*>")
-SPACE_BEFORE_SIGN = re.compile(r"\w [:;?!»]|« ")
+SPACE_BEFORE_SIGN = re.compile(r"[a-zà-ÿœ)»] [:;?!»]|« ")
 
 rooms = pytest.mark.parametrize("room", ROOMS, ids=[room.folder.name for room in ROOMS])
 
@@ -21,21 +21,26 @@ def texts(value: str | tuple[str, ...] | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def translated(room: Room) -> dict[str, Message]:
-    """Return the finished translations of a room, by English text."""
+def key(message: Message) -> tuple[str, str]:
+    """Return what a text is found by: its context, mostly empty, and its English form."""
+    return message.context or "", texts(message.id)[0]
+
+
+def translated(room: Room) -> dict[tuple[str, str], Message]:
+    """Return the finished translations of a room."""
     return {
-        texts(message.id)[0]: message
+        key(message): message
         for message in room.read()
         if message.id and not message.fuzzy and all(texts(message.string or ""))
     }
 
 
 def translations() -> Iterator[tuple[str, str, str]]:
-    """Yield every finished translation: room, English, French."""
+    """Yield every finished translation: room, English (after its context), French."""
     for room in ROOMS:
-        for message in translated(room).values():
+        for (context, _), message in translated(room).items():
             for english, french in zip(texts(message.id), texts(message.string), strict=False):
-                yield room.folder.name, english, french
+                yield room.folder.name, f"{context}|{english}" if context else english, french
 
 
 @rooms
@@ -44,7 +49,7 @@ def test_every_text_is_in_french(room: Room) -> None:
     missing = [
         f"{message.locations[0][0]}:{message.locations[0][1]} {texts(message.id)[0]!r}"
         for message in room.extract()
-        if message.id and texts(message.id)[0] not in known
+        if message.id and key(message) not in known
     ]
 
     assert missing == []
@@ -52,8 +57,8 @@ def test_every_text_is_in_french(room: Room) -> None:
 
 @rooms
 def test_no_catalogue_holds_what_nothing_shows(room: Room) -> None:
-    shown = {texts(message.id)[0] for message in room.extract() if message.id}
-    stale = [texts(message.id)[0] for message in room.read() if message.id and texts(message.id)[0] not in shown]
+    shown = {key(message) for message in room.extract() if message.id}
+    stale = [key(message) for message in room.read() if message.id and key(message) not in shown]
 
     assert stale == []
 

@@ -13,16 +13,16 @@ characters is refused unread.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
+from scanners.arrival import Arrival, labelled, one_standard, refused
 from scanners.combine import combine
-from scanners.errors import BrokenStructure, ScanError, WrongCheckDigit
-from scanners.result import Fault, Scan, Standard, Status, Udi
+from scanners.element_strings import read_digits, read_elements
+from scanners.errors import ScanError, WrongCheckDigit
+from scanners.result import Fault, Scan, Standard, Status
 from scanners.udi import digital_link, gs1, gs1_brackets, gtin, hibc, iccbba, ifa, ins, symbology, unit
-from scanners.udi.gs1_cuts import legal_readings
-from scanners.udi.gs1_evidence import Evidence, weigh
 from scanners.udi.label import Label
 
 ENVELOPE = "[)>"
@@ -59,20 +59,6 @@ def scan(raw: str | bytes, *, reference_date: date, group_separator_known: bool 
     return _read(arrival)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A text on its way through the parsers."""
-
-    raw: str
-    payload: str
-    """The text without symbology identifier and without trailing CR, LF, TAB."""
-    offset: int
-    """Where the payload starts in the raw text."""
-    symbology: str | None
-    reference_date: date
-    group_separator_known: bool
-
-
 def _decode(raw: str | bytes) -> str:
     if isinstance(raw, str):
         return raw
@@ -104,8 +90,8 @@ def _read(arrival: Arrival) -> Scan:
     if marked:
         return marked
     if arrival.symbology not in symbology.GS1 and gtin.is_gtin(payload):
-        return _plain_digits(arrival)
-    return _element_string(arrival)
+        return read_digits(arrival)
+    return read_elements(arrival)
 
 
 def _marked(arrival: Arrival) -> Scan | None:
@@ -114,12 +100,12 @@ def _marked(arrival: Arrival) -> Scan | None:
     if identifier in _DIGITS_ONLY:
         return _ean(arrival)
     if hibc.is_hibc(payload, identifier):
-        return _one(arrival, Standard.HIBC, partial(hibc.parse, reference_date=day, symbology=identifier))
+        return one_standard(arrival, Standard.HIBC, partial(hibc.parse, reference_date=day, symbology=identifier))
     if ifa.is_message(payload):
         return _ifa(arrival)
     for standard, is_marked, parse in _MARKS:
         if is_marked(payload):
-            return _one(arrival, standard, partial(parse, reference_date=day))
+            return one_standard(arrival, standard, partial(parse, reference_date=day))
     return None
 
 
@@ -134,7 +120,9 @@ _MARKS: tuple[tuple[Standard, Callable[[str], bool], Callable[..., Label]], ...]
 def _ean(arrival: Arrival) -> Scan:
     """Read the digits of EAN, UPC or ITF; a composite's second part follows behind a bar."""
     digits, bar, composite = arrival.payload.partition("|")
-    first = _one(replace(arrival, payload=digits), Standard.EAN, partial(gtin.parse, symbology=arrival.symbology))
+    first = one_standard(
+        replace(arrival, payload=digits), Standard.EAN, partial(gtin.parse, symbology=arrival.symbology)
+    )
     if not bar:
         return first
     second = scan(composite, reference_date=arrival.reference_date, group_separator_known=True)
@@ -150,19 +138,19 @@ def _enveloped(arrival: Arrival) -> Scan:
     body, _ = ifa.content(arrival.payload.replace(match[0], ifa.HEAD, 1))
     inside = replace(arrival, payload=body, offset=arrival.offset + match.end())
     if match[1] == "05":
-        return _one(inside, Standard.GS1, partial(gs1.parse, reference_date=arrival.reference_date))
+        return one_standard(inside, Standard.GS1, partial(gs1.parse, reference_date=arrival.reference_date))
     if hibc.is_hibc(body):
-        return _one(inside, Standard.HIBC, partial(hibc.parse, reference_date=arrival.reference_date))
+        return one_standard(inside, Standard.HIBC, partial(hibc.parse, reference_date=arrival.reference_date))
     return _ifa(arrival)
 
 
 def _ifa(arrival: Arrival) -> Scan:
     try:
-        return _labelled(arrival, ifa.parse(arrival.payload, reference_date=arrival.reference_date))
+        return labelled(arrival, ifa.parse(arrival.payload, reference_date=arrival.reference_date))
     except ifa.NotAUdi as error:
         return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology, fault=error.fault(arrival.offset))
     except ScanError as error:
-        return _refused_scan(arrival, Standard.IFA, error)
+        return refused(arrival, Standard.IFA, error)
 
 
 def _unit(arrival: Arrival) -> Scan:
@@ -174,148 +162,3 @@ def _unit(arrival: Arrival) -> Scan:
     status = Status.INVALID if fault else Status.OK
     known = None if fault else number
     return Scan(arrival.raw, status, Standard.UNIT, arrival.symbology, unit_number=known, fault=fault)
-
-
-def _one(arrival: Arrival, standard: Standard, parse: Callable[[str], Label]) -> Scan:
-    """Return what one parser makes of the payload, where no other standard can be meant."""
-    try:
-        return _labelled(arrival, parse(arrival.payload))
-    except ScanError as error:
-        return _refused_scan(arrival, standard, error)
-
-
-def _refused_scan(arrival: Arrival, standard: Standard, error: ScanError) -> Scan:
-    return Scan(arrival.raw, Status.INVALID, standard, arrival.symbology, fault=error.fault(arrival.offset))
-
-
-def _labelled(arrival: Arrival, label: Label, *warnings: str) -> Scan:
-    fault = label.fault and _moved(label.fault, arrival.offset)
-    return Scan(
-        raw=arrival.raw,
-        status=Status.INVALID if fault else Status.OK,
-        standard=label.standard,
-        symbology=arrival.symbology,
-        udi=label.udi,
-        elements=label.elements,
-        readings=label.alternatives,
-        fault=fault,
-        warnings=(*label.warnings, *warnings),
-    )
-
-
-def _moved(fault: Fault, offset: int) -> Fault:
-    if not offset or fault.position is None:
-        return fault
-    return replace(fault, position=fault.position + offset)
-
-
-def _plain_digits(arrival: Arrival) -> Scan:
-    """Read digits of a GTIN's length: a GTIN, unless it is eight digits that are an identifier and a date."""
-    as_gtin = gtin.parse(arrival.payload)
-    if weigh(arrival.payload) is not Evidence.DATE_ALONE:
-        return _labelled(arrival, as_gtin)
-    try:
-        as_date = gs1.parse(arrival.payload, reference_date=arrival.reference_date)
-    except ScanError:
-        return _labelled(arrival, as_gtin)
-    if as_gtin.fault:
-        return _labelled(arrival, as_date)
-    fault = Fault("two-standards", None, "the digits are a GTIN-8 and an identifier with a date")
-    readings = (as_gtin.udi, as_date.udi)
-    return Scan(arrival.raw, Status.AMBIGUOUS, symbology=arrival.symbology, readings=readings, fault=fault)
-
-
-def _element_string(arrival: Arrival) -> Scan:
-    payload = arrival.payload
-    promised = arrival.symbology in symbology.GS1
-    evidence = Evidence.CERTAIN if promised or gs1.is_separated(payload) else weigh(payload)
-    if evidence is not Evidence.CERTAIN and gtin.is_sscc(payload):
-        as_element = replace(arrival, payload="00" + payload)
-        return _one(as_element, Standard.GS1, partial(gs1.parse, reference_date=arrival.reference_date))
-    if evidence is Evidence.NONE:
-        return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology)
-    scan_read = _separated(arrival) if _has_trusted_separators(arrival) else _unseparated(arrival)
-    if evidence is Evidence.CERTAIN:
-        return _noted(scan_read, arrival, promised=promised)
-    if scan_read.status is Status.INVALID:
-        return Scan(arrival.raw, Status.UNKNOWN, symbology=arrival.symbology)
-    return _maybe_reference(arrival, scan_read)
-
-
-def _noted(scan_read: Scan, arrival: Arrival, *, promised: bool) -> Scan:
-    """Note that the symbology identifier names another content than was found."""
-    if arrival.symbology is None or promised or scan_read.status is Status.UNKNOWN:
-        return scan_read
-    return replace(scan_read, warnings=(*scan_read.warnings, "symbology-not-gs1"))
-
-
-def _has_trusted_separators(arrival: Arrival) -> bool:
-    """Test whether GS reaches us: one that did proves it for the whole text."""
-    return arrival.group_separator_known or gs1.GROUP_SEPARATOR in arrival.payload
-
-
-def _separated(arrival: Arrival) -> Scan:
-    """Read strictly; a text that cannot be read so and holds no separator may have lost them after all."""
-    try:
-        return _labelled(arrival, gs1.parse(arrival.payload, reference_date=arrival.reference_date))
-    except ScanError as error:
-        if gs1.GROUP_SEPARATOR not in arrival.payload and error.code in {"length", "character"}:
-            found = _unseparated(arrival)
-            lost = found.status is Status.OK
-            return replace(found, warnings=(*found.warnings, "group-separator-lost")) if lost else found
-        return _refused_scan(arrival, Standard.GS1, error)
-
-
-def _unseparated(arrival: Arrival) -> Scan:
-    """Read a text whose separators may be lost: one legal reading is the label, several are nobody's to choose."""
-    found = legal_readings(arrival.payload, reference_date=arrival.reference_date)
-    if not found.labels:
-        return _one(arrival, Standard.GS1, partial(_refused, reference_date=arrival.reference_date))
-    best = found.labels[0]
-    if len(found.labels) == 1 and found.complete:
-        return _labelled(arrival, best)
-    count = str(len(found.labels)) if found.complete else f"more than {len(found.labels)}"
-    lost = Fault("group-separator-lost", None, f"without its separators the text has {count} legal readings")
-    fault = best.fault and _moved(best.fault, arrival.offset)
-    return Scan(
-        raw=arrival.raw,
-        status=Status.INVALID if fault else Status.AMBIGUOUS,
-        standard=Standard.GS1,
-        symbology=arrival.symbology,
-        udi=_agreed([label.udi for label in found.labels]),
-        readings=tuple([label.udi for label in found.labels]),
-        fault=fault or lost,
-    )
-
-
-def _refused(text: str, *, reference_date: date) -> Label:
-    """Return why no reading of the text is legal, as the strict parser says it.
-
-    Raises:
-        BrokenStructure: always; the strict parser has it more precisely where it cannot read the text either.
-    """
-    label = gs1.parse(text, reference_date=reference_date)
-    raise BrokenStructure("no-reading", None, f"no legal reading of {len(label.elements)} elements")
-
-
-def _agreed(readings: list[Udi]) -> Udi:
-    """Return the fields that all readings share: those are safe to use."""
-    first = readings[0]
-    shared = {
-        name: getattr(first, name)
-        for name in (field.name for field in fields(Udi))
-        if all(getattr(reading, name) == getattr(first, name) for reading in readings)
-    }
-    return Udi(**shared)
-
-
-def _maybe_reference(arrival: Arrival, scan_read: Scan) -> Scan:
-    """Return both: a lone lot or serial without any mark of GS1 may as well be a catalogue reference."""
-    udis = scan_read.readings or ((scan_read.udi,) if scan_read.udi else ())
-    return Scan(
-        raw=arrival.raw,
-        status=Status.AMBIGUOUS,
-        symbology=arrival.symbology,
-        readings=(*udis, Udi(reference=arrival.payload)),
-        fault=Fault("two-standards", None, "this may be an element of GS1, or a reference of a catalogue"),
-    )

@@ -234,3 +234,35 @@ def test_text_without_any_legal_reading_is_refused() -> None:
 def test_lone_element_that_does_not_hold_is_an_unknown_text() -> None:
     assert read("30ABC").status is Status.UNKNOWN
     assert read("10" + "L" * 40).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("stand_in", ["<GS>", "Alt029"])
+@pytest.mark.parametrize("known", [True, False])
+def test_separator_that_was_written_out_is_never_taken_for_a_lot_silently(stand_in: str, known: bool) -> None:  # noqa: FBT001
+    text = f"01{GTIN}10LOT42{stand_in}21SN7"
+
+    found = scan(text, reference_date=TODAY, group_separator_known=known)
+
+    assert found.status is Status.AMBIGUOUS
+    assert found.fault is not None
+    assert (found.fault.code, found.fault.position) == ("separator-stand-in", 23)
+    assert (found.readings[0].lot, found.readings[0].serial) == ("LOT42", "SN7")
+    assert found.udi is not None
+    assert (found.udi.udi_di, found.udi.lot) == (GTIN, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("10LOT<GS>", Status.AMBIGUOUS), ("10<GS>21SN7", Status.OK), ("17281231<GS>10LOT", Status.INVALID)],
+)
+def test_stand_in_counts_only_where_a_separator_could_stand(text: str, status: Status) -> None:
+    assert read(f"01{GTIN}{text}").status is status
+
+
+@pytest.mark.parametrize("stand_in", ["|", "#", "{GS}", "[GS]", "^]", "]C1", "\u2194", "\u241d", " "])
+def test_other_stand_ins_are_refused_by_their_characters(stand_in: str) -> None:
+    found = read(f"01{GTIN}10LOT42{stand_in}21SN7")
+
+    assert found.status is Status.INVALID
+    assert found.fault is not None
+    assert (found.fault.code, found.fault.position) == ("character", 23)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from tracker.errors import N_
+
 GENESIS = "0" * 64
 """Previous hash of the first entry of every chain."""
 
@@ -32,7 +34,16 @@ class BrokenLink:
 
     sequence: int
     reason: str
-    """``"altered"``, ``"missing"`` or ``"cut"``; against signed heads also ``"rewritten"``."""
+    """A key of ``REASON_LABELS``."""
+
+
+REASON_LABELS: Mapping[str, str] = {
+    "altered": N_("this entry, or the one before it, was changed after it was written"),
+    "missing": N_("this entry was removed"),
+    "cut": N_("the end of the trail was removed, or its head was moved"),
+    "rewritten": N_("the trail was computed anew and differs from what was signed"),
+}
+"""What each way of breaking a chain means."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from tracker import http
 from tracker.actor import Permission
 from tracker.audit import queries, service
+from tracker.audit.rules import REASON_LABELS
 
 bp = Blueprint("audit", __name__, template_folder="templates")
 
@@ -42,4 +43,5 @@ def verify() -> Response:
     actor = http.current_actor()
     with http.transaction() as session:
         count, broken = service.verify_chain(session, actor.establishment_id)
-    return make_response(render_template("audit/verified.html", count=count, broken=broken))
+    reason = http.sentence(REASON_LABELS[broken.reason]) if broken else ""
+    return make_response(render_template("audit/verified.html", count=count, broken=broken, reason=reason))

@@ -4,13 +4,13 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
 import yaml
 from flask import Flask, Response, g, jsonify, request, url_for
-from flask_babel import Babel, format_date, format_datetime, get_locale, gettext
+from flask_babel import Babel, format_datetime, get_locale, gettext
 from flask_bootstrap import Bootstrap5
 from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
@@ -250,7 +250,7 @@ def _dress(app: Flask) -> None:
         if endpoint.endswith("static"):
             values.setdefault("v", version)
 
-    app.add_template_filter(_day, "day")
+    app.add_template_filter(http.written_day, "day")
     app.add_template_filter(_instant, "instant")
     app.add_template_global(http.sentence, "sentence")
     app.context_processor(_page_context)
@@ -262,10 +262,6 @@ def _static_version() -> str:
     for path in sorted((Path(__file__).parent / "static").rglob("*.*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
-
-
-def _day(value: date | None) -> str:
-    return format_date(value, "dd/MM/yyyy" if str(get_locale()) == "fr" else "d MMM yyyy") if value else ""
 
 
 def _instant(value: datetime | None) -> str:

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
-from flask_babel import gettext
+from flask_babel import format_date, get_locale, gettext
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
@@ -213,6 +214,12 @@ def sentence(message: str, data: dict[str, object] | None = None) -> str:
     """Return a marked text in the language of the page."""
     translated: str = gettext(message) if message else ""
     return translated % data if data else translated
+
+
+def written_day(value: date | None) -> str:
+    """Return a day as the language of the page writes it: ``26/07/2024``, ``26 Jul 2024``."""
+    written: str = format_date(value, "dd/MM/yyyy" if str(get_locale()) == "fr" else "d MMM yyyy") if value else ""
+    return written
 
 
 def error_sentence(error: TraceError) -> str:

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
-from flask_babel import format_date
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
@@ -96,7 +95,7 @@ class FindingAnswer(BaseModel):
     @classmethod
     def of(cls, finding: Finding) -> dict[str, object]:
         """Return the answer for one finding."""
-        return {"data": dict(finding.data)} | asdict(rules.worded(finding, translate=http.sentence, day=format_date))
+        return {"data": dict(finding.data)} | asdict(rules.worded(finding, translate=http.sentence, day=http.written_day))
 
 
 class UdiAnswer(BaseModel):

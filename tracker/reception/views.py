@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, get_locale
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -70,7 +70,7 @@ class Card:
 
 
 def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
-    return tuple([rules.worded(finding, translate=http.sentence, day=format_date) for finding in findings])
+    return tuple([rules.worded(finding, translate=http.sentence, day=http.written_day) for finding in findings])
 
 
 def _details(udi: Udi, reference: str | None) -> tuple[tuple[str, object], ...]:
@@ -78,7 +78,7 @@ def _details(udi: Udi, reference: str | None) -> tuple[tuple[str, object], ...]:
         (_("Reference"), reference),
         (_("Lot"), udi.lot),
         (_("Serial number"), udi.serial),
-        (_("Last day of use"), format_date(udi.expiration_date) if udi.expiration_date else None),
+        (_("Last day of use"), http.written_day(udi.expiration_date) or None),
     )
     return tuple([(label, value) for label, value in items if value])
 

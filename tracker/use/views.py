@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, get_locale
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -71,7 +71,7 @@ def _objection(error: TraceError) -> Objection:
 
 def _shown(findings: tuple[Finding, ...]) -> list[WordedFinding]:
     """Return findings in the language of the page."""
-    return [worded(finding, translate=http.sentence, day=format_date) for finding in findings]
+    return [worded(finding, translate=http.sentence, day=http.written_day) for finding in findings]
 
 
 @bp.get("/use")

@@ -86,6 +86,8 @@ class DerogationStanding:
     """ANSM's number of the decision that the standing rests on; empty where none."""
     end_recorded_on: date | None
     """Day, in Paris, on which the end that stands was recorded; None where no end stands."""
+    begins_on: date | None
+    """First day of the first grant known; None where nothing was granted."""
 
     @property
     def status(self) -> DerogationStatus:
@@ -197,6 +199,12 @@ class _Life:
             )
         ]
         return paris_day(min(instants)) if instants else None
+
+    def begins_on(self, known_at: datetime) -> date | None:
+        known = [decision for decision in self.decisions if decision.recorded_at <= known_at]
+        corrected = {decision.corrects_id for decision in known}
+        grants = (d for d in known if d.kind is DecisionKind.GRANTED and d.id not in corrected)
+        return min((grant.effective_from for grant in grants), default=None)
 
 
 def _lives(session: Session, statement: _Query) -> dict[UUID, _Life]:
@@ -451,6 +459,7 @@ def _standings(
                 standing=standing,
                 decision_reference=life.reference_of(standing),
                 end_recorded_on=life.end_recorded_on(standing.valid_until, known_at),
+                begins_on=life.begins_on(known_at),
             )
         )
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from tracker.actor import Permission
 from tracker.derogations import forms, queries, rules, service
 from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
 from tracker.derogations.models import Decision, ScopeEntry
-from tracker.derogations.queries import RegisterFilters
+from tracker.derogations.queries import DerogationStanding, RegisterFilters
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
 from tracker.devices import queries as devices
@@ -34,6 +34,7 @@ from tracker.patients.queries import PatientView
 bp = Blueprint("derogations", __name__, template_folder="templates")
 
 _PAGE_LENGTH = 50
+_MARGIN = timedelta(days=30)
 E = TypeVar("E", bound=StrEnum)
 
 _STATUS_SENTENCES: Mapping[DerogationStatus, str] = {
@@ -70,6 +71,27 @@ class ShownReference:
     """It is in the scope on the day asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One derogation in the picture of the register, from its first day to its last one."""
+
+    label: str
+    href: str
+    starts_on: date
+    ends_on: date | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The derogations of a page of the register over time."""
+
+    spans: tuple[Span, ...]
+    first: date
+    last: date
+    today: date
+
+
 @bp.get("/derogations")
 @http.requires(Permission.DEROGATION_READ)
 def index() -> Response:
@@ -102,9 +124,35 @@ def index() -> Response:
             statuses=[(code.value, pgettext("derogation", word)) for code, word in STATUS_LABELS.items()],
             next_page=_next_page(page.next_after),
             is_first=_uuid("after") is None,
+            picture=_picture(page.standings, clock.paris_day(now)),
             may_write=http.current_actor().can(Permission.DEROGATION_WRITE),
         )
     )
+
+
+def _picture(standings: Sequence[DerogationStanding], today: date) -> Picture:
+    """Return the picture of the derogations that were granted, the next end first."""
+    spans = [
+        Span(
+            label=found.designation,
+            href=url_for("derogations.show", derogation_id=found.id),
+            starts_on=found.begins_on,
+            ends_on=_last_day(found),
+            status=found.status.value,
+        )
+        for found in standings
+        if found.begins_on is not None
+    ]
+    days = [today, *(span.starts_on for span in spans), *(span.ends_on for span in spans if span.ends_on)]
+    spans.sort(key=lambda span: (span.ends_on is None or span.ends_on < today, span.ends_on or today))
+    return Picture(tuple(spans), min(days) - _MARGIN, max(days) + _MARGIN, today)
+
+
+def _last_day(found: DerogationStanding) -> date | None:
+    """Return the last day on which a derogation could be used; None where no end is known."""
+    if found.status is DerogationStatus.WITHDRAWN and found.standing.since:
+        return found.standing.since - timedelta(days=1)
+    return found.valid_until
 
 
 def _next_page(after: UUID | None) -> str | None:

@@ -123,7 +123,7 @@ def test_every_unit_of_the_lot_is_counted_by_state_and_place(session: Session, l
         Place(UnitState.USED, "Bloc opératoire", 2),
         Place(UnitState.DELIVERED, "Bloc opératoire", 1),
         Place(UnitState.RELEASED, None, 1),
-        Place(UnitState.QUARANTINED, None, 1),
+        Place(UnitState.QUARANTINED, None, 1, 1),
     }
     assert view.usable_count == 2
 

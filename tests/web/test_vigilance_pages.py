@@ -148,7 +148,7 @@ def test_a_surgeon_declares_and_sees_what_becomes_of_it(app: Flask, database: Da
     assert answer.location.endswith("/receipt")
     page = surgeon.read(answer.location)
     assert re.search(r"Incident INC-\d{6}", page)
-    assert "Declared, to be transmitted" in page
+    assert "To be transmitted" in page
     assert Visitor(app, database, DORA).get(answer.location).status_code == 404
     assert count(database, Hold) == 2
 

@@ -146,6 +146,8 @@ class Place:
     state: UnitState
     ward_name: str | None
     count: int
+    held_count: int = 0
+    """How many of them are on hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,14 @@ class RecallView:
     @property
     def places(self) -> tuple[Place, ...]:
         """Return the units counted by state and ward."""
-        counts: dict[tuple[UnitState, str | None], int] = {}
+        found: dict[tuple[UnitState, str | None], list[RecalledUnit]] = {}
         for unit in self.units:
-            key = (unit.state, unit.ward_name)
-            counts[key] = counts.get(key, 0) + 1
-        ordered = sorted(counts.items(), key=lambda item: (item[0][0].value, item[0][1] or ""))
-        return tuple(Place(state, ward, count) for (state, ward), count in ordered)
+            found.setdefault((unit.state, unit.ward_name), []).append(unit)
+        ordered = sorted(found.items(), key=lambda item: (item[0][0].value, item[0][1] or ""))
+        return tuple(
+            Place(state, ward, len(units), sum(unit.open_hold_count > 0 for unit in units))
+            for (state, ward), units in ordered
+        )
 
     @property
     def usable_count(self) -> int:

@@ -85,7 +85,7 @@ BASIS_LABELS: Mapping[Basis, str] = {
     Basis.OPTIONAL: N_("Optional (CSP R.5212-15)"),
 }
 STATE_LABELS: Mapping[IncidentState, str] = {
-    IncidentState.DECLARED: N_("Declared, to be transmitted"),
+    IncidentState.DECLARED: N_("To be transmitted"),
     IncidentState.SENDING: N_("Being sent"),
     IncidentState.NOT_SENT: N_("Not sent"),
     IncidentState.TRANSMITTED: N_("Transmitted"),
@@ -103,6 +103,10 @@ PRINTED_PROFESSIONS: Mapping[Role, str] = {
     Role.THEATRE_NURSE: "infirmier de bloc opératoire (IBODE)",
     Role.PHARMACIST: "pharmacien",
     Role.VIGILANCE_OFFICER: "correspondant local de matériovigilance (CLMV)",
+}
+FILE_WORDS: Mapping[ReportRecipient, str] = {
+    ReportRecipient.ANSM: "ansm",
+    ReportRecipient.MANUFACTURER: "fabricant",
 }
 PRINTED_BASES: Mapping[Basis, str] = {
     Basis.MANDATORY: "déclaration obligatoire, sans délai (article R. 5212-14 du code de la santé publique)",

@@ -381,7 +381,7 @@ def _send(session: Session, dossier: Dossier, envelope: _Envelope, *, actor: Act
     file = NewFile(
         kind=envelope.document_kind,
         subject=cause,
-        filename=f"{dossier.number}-{envelope.recipient.value}.pdf",
+        filename=f"{dossier.number}-{rules.FILE_WORDS[envelope.recipient]}.pdf",
         content=envelope.pdf,
         has_patient_data=envelope.has_patient_data,
     )

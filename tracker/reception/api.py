@@ -95,7 +95,9 @@ class FindingAnswer(BaseModel):
     @classmethod
     def of(cls, finding: Finding) -> dict[str, object]:
         """Return the answer for one finding."""
-        return {"data": dict(finding.data)} | asdict(rules.worded(finding, translate=http.sentence, day=http.written_day))
+        return {"data": dict(finding.data)} | asdict(
+            rules.worded(finding, translate=http.sentence, day=http.written_day)
+        )
 
 
 class UdiAnswer(BaseModel):

@@ -266,9 +266,8 @@ def check_day(day: date, *, today: date, received_on: date) -> None:
         )
     if day < received_on:
         raise UseDayInvalid(
-            N_("The unit was received on %(received_on)s, after this day."),
+            N_("The unit was not yet received on this day."),
             fields={"used_on": N_("Give a day on or after receipt.")},
-            received_on=received_on.isoformat(),
         )
 
 

@@ -1,4 +1,4 @@
-/* Small comforts of every page. Nothing here is needed to do the work. */
+/* What every page does: small comforts, and the one key of barcode readers that browsers do not type. */
 
 const menuButton = document.querySelector("[data-menu-button]");
 menuButton?.addEventListener("click", () => {
@@ -29,5 +29,17 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
+  }
+});
+
+/* Readers send the group separator as Ctrl and the key right of P's neighbour; the scan box has its own, for a queue. */
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.defaultPrevented || !event.ctrlKey || event.code !== "BracketRight" || !field.matches?.("input")) {
+    return;
+  }
+  if (field.type === "text" && !field.readOnly) {
+    event.preventDefault();
+    field.setRangeText("\u001d", field.selectionStart, field.selectionEnd, "end");
   }
 });

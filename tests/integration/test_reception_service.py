@@ -337,6 +337,14 @@ def test_another_date_on_the_same_lot_blocks_and_changes_no_other_unit(session: 
     assert devices.get_unit_by_id(session, earlier.id) == earlier
 
 
+def test_one_odd_date_does_not_put_the_whole_lot_in_quarantine(session: Session, definition_id: UUID) -> None:
+    reception_id = open_one(session)
+
+    lines = [receive(session, reception_id, box(f"]d201{GTIN}17{day}10A1")) for day in ("280131", "280228", "280131")]
+
+    assert [line.outcome for line in lines] == [Outcome.ACCEPTED, Outcome.QUARANTINED, Outcome.ACCEPTED]
+
+
 def test_a_box_of_a_held_lot_goes_into_quarantine(session: Session, definition_id: UUID) -> None:
     device_service.hold_lot(
         session,

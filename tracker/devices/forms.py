@@ -7,6 +7,7 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Email, Length, Optional
 
 from scanners import Status, scan
@@ -15,7 +16,7 @@ from tracker.devices.rules import KIND_LABELS, DeviceKind, NewDefinition, NewMan
 from tracker.errors import N_, InvalidInput
 from tracker.organisation.models import Ward
 
-_CHOOSE = ("", _l("Choose…"))
+_CHOOSE = SelectChoice("", _l("Choose…"))
 
 
 def one_line(text: str | None) -> str:
@@ -64,7 +65,7 @@ class DeliverForm(FlaskForm):
 
     def offer(self, wards: Iterable[Ward]) -> None:
         """Offer the wards of the establishment."""
-        self.ward.choices = [_CHOOSE, *((str(ward.id), ward.name) for ward in wards)]
+        self.ward.choices = [_CHOOSE, *(SelectChoice(str(ward.id), ward.name) for ward in wards)]
 
 
 class HoldForm(FlaskForm):
@@ -117,7 +118,7 @@ class DefinitionForm(FlaskForm):
         _l("Designation"), validators=[DataRequired(_l("Write what the device is.")), Length(max=300)]
     )
     brand = StringField(_l("Brand"), validators=[Length(max=200)])
-    kind = SelectField(_l("Kind"), choices=[(kind.value, _l(label)) for kind, label in KIND_LABELS.items()])
+    kind = SelectField(_l("Kind"), choices=[SelectChoice(kind.value, _l(label)) for kind, label in KIND_LABELS.items()])
     size = StringField(_l("Size"), validators=[Length(max=100)])
     udi_di = TextAreaField(_l("UDI-DI, one per line"), validators=[Length(max=2000)])
     expected_lifetime = TextAreaField(_l("Expected lifetime"), validators=[Length(max=1000)])
@@ -125,7 +126,7 @@ class DefinitionForm(FlaskForm):
 
     def offer(self, manufacturers: Sequence[Manufacturer]) -> None:
         """Offer the manufacturers of the establishment."""
-        self.manufacturer.choices = [_CHOOSE, *((str(one.id), one.name) for one in manufacturers)]
+        self.manufacturer.choices = [_CHOOSE, *(SelectChoice(str(one.id), one.name) for one in manufacturers)]
 
     def new(self, *, today: date) -> NewDefinition:
         """Return what was typed; ``UdiDiUnreadable`` where a UDI-DI cannot be read."""

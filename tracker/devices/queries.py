@@ -70,7 +70,7 @@ class Candidate:
     serial_sequence: int | None
     """The unit that already carries this serial number."""
     other_expiration_date: date | None
-    """Another date that a unit of the same lot carries."""
+    """Another date that a unit of the same lot carries, those in quarantine left out."""
     lot_hold_cause: HoldCause | None
     lot_hold_reason: str | None
 
@@ -213,7 +213,13 @@ def _candidates() -> _Query:
         .limit(1)
     )
     other_date = (
-        select(Device.expiration_date).where(same_lot, Device.expiration_date != bindparam("expiration_date")).limit(1)
+        select(Device.expiration_date)
+        .where(
+            same_lot,
+            Device.expiration_date != bindparam("expiration_date"),
+            Device.state != UnitState.QUARANTINED,  # a date in question does not put the next ones in question
+        )
+        .limit(1)
     )
     open_lot_hold = (
         select(LotHold)

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Length, Optional
 
 from scanners import Scan, Status, Udi, scan
@@ -106,8 +107,8 @@ class EntryForm(FlaskForm):
 
     def offer(self, definitions: Iterable[FoundDefinition]) -> None:
         """Offer the devices that carry the reference."""
-        offered = [(str(one.id), f"{one.manufacturer_name} – {one.designation}") for one in definitions]
-        self.definition.choices = [("", _l("Choose…")), *offered]
+        offered = [SelectChoice(str(one.id), f"{one.manufacturer_name} – {one.designation}") for one in definitions]
+        self.definition.choices = [SelectChoice("", _l("Choose…")), *offered]
 
     def is_choice_missing(self) -> bool:
         """Test whether several devices carry the reference and none was chosen."""

@@ -1,0 +1,224 @@
+"""The stock, one unit and the catalogue through the pages."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, THEATRE
+from tests.stock import GTIN, a_hold, make_definition, make_unit
+from tests.web.conftest import Person
+from tracker import db
+from tracker.devices import queries
+from tracker.devices.models import DeviceDefinition, Hold, Manufacturer, Movement
+from tracker.devices.queries import UnitView
+
+LogIn = Callable[[object], Person]
+
+
+@pytest.fixture
+def unit(database: db.Database) -> UnitView:
+    """A released unit."""
+    with db.transaction(database, HOSPITAL_A) as session:
+        return make_unit(session, make_definition(session))
+
+
+@pytest.fixture
+def held(database: db.Database, unit: UnitView) -> UnitView:
+    """A unit in quarantine."""
+    with db.transaction(database, HOSPITAL_A) as session:
+        return make_unit(session, unit.definition.id, hold=a_hold("expiry-conflict"))
+
+
+def now_of(database: db.Database, device_id: UUID) -> UnitView:
+    with db.transaction(database, HOSPITAL_A) as session:
+        return queries.get_unit_by_id(session, device_id)
+
+
+def count(database: db.Database, table: type[db.Base]) -> int:
+    with db.transaction(database, HOSPITAL_A) as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_the_stock_is_listed_searched_and_paged(person: LogIn, unit: UnitView, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        for _unit in range(50):
+            make_unit(session, unit.definition.id, lot_number="B2")
+    alice = person(ALICE)
+
+    first = alice.get("/units").text
+    older = alice.get(f"/units?before={unit.sequence + 1}").text
+    found = alice.get("/units?q=A1&state=released").text
+
+    assert unit.number not in first
+    assert "before=" in first
+    assert unit.number in older
+    assert unit.number in found
+    assert "No unit found" in alice.get("/units?q=nothing").text
+
+
+@pytest.mark.parametrize("query", ["before=x", "before=-5", "before=99999999999999999999", "state=lost", "q=%00%1d"])
+def test_an_odd_address_of_the_list_is_answered(person: LogIn, unit: UnitView, query: str) -> None:
+    assert person(ALICE).get(f"/units?{query}").status_code == 200
+
+
+def test_a_scanned_label_opens_its_unit(person: LogIn, unit: UnitView) -> None:
+    answer = person(ALICE).get(f"/units?q={unit.number.lower()}")
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].endswith(unit.number)
+
+
+@pytest.mark.parametrize("actor", [ALICE, BOB, CHARLIE, FANNY])
+def test_who_may_read_units_sees_the_whole_life(person: LogIn, held: UnitView, actor: object) -> None:
+    page = person(actor).get(f"/units/{held.number}")
+
+    assert page.status_code == 200
+    assert "two expiry dates disagree" in page.text
+    assert ("Release this hold" in page.text) is (actor is ALICE)
+
+
+def test_an_unknown_or_foreign_unit_is_not_found(person: LogIn, unit: UnitView) -> None:
+    assert person(GUY).get(f"/units/{unit.number}").status_code == 404
+    assert person(ALICE).get("/units/T590000000179").status_code == 404
+    assert person(ERIC).get(f"/units/{unit.number}").status_code == 403
+
+
+def test_a_unit_is_delivered_from_its_page(person: LogIn, unit: UnitView, database: db.Database) -> None:
+    alice, form = person(ALICE), {"ward": str(THEATRE), "requested_by": "Dr X", "request_id": str(db.new_id())}
+
+    page = alice.get(f"/units/{unit.number}/deliver")
+    answers = [alice.post(f"/units/{unit.number}/deliver", form).status_code for _again in range(2)]
+
+    assert "Bloc opératoire" in page.text
+    assert answers == [303, 303]
+    assert now_of(database, unit.id).state.value == "delivered"
+    assert count(database, Movement) == 2
+
+
+def test_a_held_unit_is_not_delivered_and_nothing_typed_is_lost(
+    person: LogIn, held: UnitView, database: db.Database
+) -> None:
+    form = {"ward": str(THEATRE), "requested_by": "Dr Xavier", "request_id": str(db.new_id())}
+
+    page = person(ALICE).post(f"/units/{held.number}/deliver", form)
+
+    assert page.status_code == 409
+    assert "on hold" in page.text
+    assert "Dr Xavier" in page.text
+    assert now_of(database, held.id).state.value == "quarantined"
+
+
+def test_a_delivery_needs_a_ward(person: LogIn, unit: UnitView) -> None:
+    alice = person(ALICE)
+
+    assert alice.post(f"/units/{unit.number}/deliver", {"ward": ""}).status_code == 422
+    assert alice.post(f"/units/{unit.number}/deliver", {"ward": str(db.new_id())}).status_code == 422
+    assert person(CHARLIE).post(f"/units/{unit.number}/deliver", {"ward": str(THEATRE)}).status_code == 403
+
+
+def test_a_hold_is_opened_and_released_with_reasons(person: LogIn, unit: UnitView, database: db.Database) -> None:
+    bob, alice = person(BOB), person(ALICE)
+
+    opened = bob.post(f"/units/{unit.number}/holds", {"reason": "seal broken", "request_id": str(db.new_id())})
+    hold = now_of(database, unit.id).holds[0]
+    without = alice.post(f"/units/{unit.number}/holds/{hold.id}/release", {"reason": " "})
+    released = alice.post(f"/units/{unit.number}/holds/{hold.id}/release", {"reason": "seal is good"})
+    again = alice.post(f"/units/{unit.number}/holds/{hold.id}/release", {"reason": "seal is good"})
+
+    assert (opened.status_code, without.status_code, released.status_code) == (303, 422, 303)
+    assert again.status_code == 409
+    assert now_of(database, unit.id).is_usable
+    assert "seal is good" in alice.get(f"/units/{unit.number}").text
+
+
+def test_a_quarantined_unit_is_released_into_stock(person: LogIn, held: UnitView, database: db.Database) -> None:
+    person(ALICE).post(f"/units/{held.number}/holds/{held.holds[0].id}/release", {"reason": "print read again"})
+
+    assert now_of(database, held.id).state.value == "released"
+
+
+def test_a_hold_without_reason_is_not_opened(person: LogIn, unit: UnitView, database: db.Database) -> None:
+    assert person(ALICE).post(f"/units/{unit.number}/holds", {"reason": ""}).status_code == 422
+    assert person(CHARLIE).post(f"/units/{unit.number}/holds", {"reason": "x"}).status_code == 403
+    assert person(GUY).post(f"/units/{unit.number}/holds", {"reason": "x"}).status_code == 404
+    assert count(database, Hold) == 0
+
+
+def test_a_manufacturer_and_its_device_enter_the_catalogue(person: LogIn, database: db.Database) -> None:
+    alice = person(ALICE)
+
+    made = alice.post("/manufacturers/new", {"name": "Serf", "vigilance_email": "vigilance@serf.fr"})
+    page = alice.get(made.headers["Location"]).text
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker_id = session.scalars(select(Manufacturer.id).where(Manufacturer.name == "Serf")).one()
+    form = {
+        "manufacturer": str(maker_id),
+        "reference": "R-1",
+        "designation": "Cup",
+        "kind": "implant",
+        "udi_di": f"]d201{GTIN}1740013110A1\n{GTIN}",
+    }
+    added = alice.post("/definitions/new", form)
+
+    assert f'value="{maker_id}"' in page
+    assert added.status_code == 303
+    listed = alice.get("/definitions?q=R-1").text
+    assert "Cup" in listed
+    assert listed.count(GTIN) == 1
+    assert "Serf" in alice.get("/manufacturers").text
+
+
+@pytest.mark.parametrize("code", ["03700000000012", "T590000000178", "IS010000000000000000000000S1280129999999969"])
+def test_what_is_no_udi_di_is_not_kept_as_one(person: LogIn, database: db.Database, unit: UnitView, code: str) -> None:
+    form = {
+        "manufacturer": str(unit.definition.manufacturer_id),
+        "reference": "R-1",
+        "designation": "Cup",
+        "kind": "implant",
+        "udi_di": code,
+    }
+
+    page = person(ALICE).post("/definitions/new", form)
+
+    assert page.status_code == 422
+    assert "This UDI-DI cannot be read." in page.text
+    assert count(database, DeviceDefinition) == 1
+
+
+def test_the_catalogue_refuses_twins_and_keeps_what_was_typed(person: LogIn, unit: UnitView) -> None:
+    alice = person(ALICE)
+    form = {
+        "manufacturer": str(unit.definition.manufacturer_id),
+        "reference": unit.definition.reference,
+        "designation": "A twin",
+        "kind": "implant",
+    }
+
+    twin = alice.post("/definitions/new", form)
+    maker = alice.post("/manufacturers/new", {"name": unit.definition.manufacturer_name})
+
+    assert (twin.status_code, maker.status_code) == (409, 409)
+    assert "A twin" in twin.text
+    assert alice.post("/definitions/new", {"reference": ""}).status_code == 422
+    assert alice.post("/manufacturers/new", {"name": "X", "vigilance_email": "not an address"}).status_code == 422
+
+
+def test_only_a_pharmacist_writes_the_catalogue(person: LogIn, unit: UnitView) -> None:
+    charlie = person(CHARLIE)
+
+    assert charlie.get("/definitions").status_code == 200
+    assert charlie.get("/definitions/new").status_code == 403
+    assert charlie.post("/manufacturers/new", {"name": "X"}).status_code == 403
+    assert person(ALICE).get(f"/definitions?after={db.new_id()}").status_code == 404
+
+
+def test_the_barcodes_to_try_are_shown_and_each_is_a_picture(person: LogIn) -> None:
+    charlie = person(CHARLIE)
+
+    page = charlie.get("/demonstration/barcodes").text
+
+    assert page.count("<svg xmlns") >= 15
+    assert charlie.get("/demonstration/barcodes/accepted.png").data.startswith(b"\x89PNG")
+    assert charlie.get("/demonstration/barcodes/nothing.png").status_code == 404

@@ -79,7 +79,7 @@ def _noted(scan_read: Scan, arrival: Arrival, *, promised: bool) -> Scan:
     """Note that the symbology identifier names another content than was found."""
     if arrival.symbology is None or promised or scan_read.status is Status.UNKNOWN:
         return scan_read
-    return replace(scan_read, warnings=(*scan_read.warnings, "symbology-not-gs1"))
+    return replace(scan_read, warnings=(*scan_read.warnings, symbology.UNEXPECTED))
 
 
 def _has_trusted_separators(arrival: Arrival) -> bool:

@@ -30,6 +30,9 @@ ENVELOPE = "[)>"
 
 _FORMAT = re.compile(r"\[\)>\x1e(0[56])\x1d")
 _DIGITS_ONLY = symbology.EAN | symbology.ITF
+_DIGITS = re.compile(r"[0-9]+(\|.*)?", re.DOTALL)
+_EXPECTED = dict.fromkeys(symbology.GS1, Standard.GS1) | dict.fromkeys(_DIGITS_ONLY, Standard.EAN)
+"""What identifiers of one content promise; the others may hold anything."""
 
 MAXIMUM_LENGTH = 4096
 """Characters; more than any symbology holds (a Data Matrix 3,116 digits)."""
@@ -56,7 +59,11 @@ def scan(raw: str | bytes, *, reference_date: date, group_separator_known: bool 
         fault = Fault("too-long", MAXIMUM_LENGTH, f"a scan has at most {MAXIMUM_LENGTH} characters, not {len(text)}")
         return Scan(text, Status.INVALID, fault=fault)
     arrival = Arrival(text, payload, len(trimmed) - len(payload), identifier, reference_date, group_separator_known)
-    return _read(arrival)
+    found = _read(arrival)
+    expected = _EXPECTED.get(identifier or "")
+    if expected is None or found.standard in (expected, None) or found.status is not Status.OK:
+        return found
+    return replace(found, warnings=(*dict.fromkeys((*found.warnings, symbology.UNEXPECTED)),))
 
 
 def _decode(raw: str | bytes) -> str:
@@ -97,7 +104,7 @@ def _read(arrival: Arrival) -> Scan:
 def _marked(arrival: Arrival) -> Scan | None:
     """Return the scan of a text that begins with the mark of one standard, or None."""
     payload, day, identifier = arrival.payload, arrival.reference_date, arrival.symbology
-    if identifier in _DIGITS_ONLY:
+    if identifier in _DIGITS_ONLY and _DIGITS.fullmatch(payload):
         return _ean(arrival)
     if hibc.is_hibc(payload, identifier):
         return one_standard(arrival, Standard.HIBC, partial(hibc.parse, reference_date=day, symbology=identifier))

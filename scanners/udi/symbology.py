@@ -32,6 +32,10 @@ CODE39_FULL_ASCII = frozenset({"A4", "A5", "A7"})
 """The reader translated pairs of characters, so HIBC's ``+A`` arrived as ``a``."""
 
 
+UNEXPECTED = "symbology-unexpected"
+"""Warning: the identifier names another content than was found."""
+
+
 def split(text: str) -> tuple[str | None, str]:
     """Return the identifier without its bracket, or None, and the data after it."""
     if text[:1] == "]" and _PATTERN.match(text):

@@ -29,12 +29,14 @@ Maker = Callable[[Random], tuple[Element, ...]]
 @example(b"(01)" * 50)
 @example(b"+$$8")
 @example(b"[)>\x1e06\x1d")
+@settings(deadline=None)
 def test_every_byte_string_gives_a_result(raw: bytes) -> None:
     for known in (True, False):
         assert isinstance(scan(raw, reference_date=TODAY, group_separator_known=known), Scan)
 
 
 @given(st.text(max_size=200))
+@settings(deadline=None)
 def test_every_text_gives_a_result_and_is_kept(raw: str) -> None:
     found = scan(raw, reference_date=TODAY)
 
@@ -42,7 +44,7 @@ def test_every_text_gives_a_result_and_is_kept(raw: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("0123456789ABZ-/+$=&.()\x1d[>"), max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_texts_that_look_like_labels_give_a_result(raw: str) -> None:
     for prefix in ("", "]d2", "]A5", "]I1", "]E0", "01", "+", "=", "https://a/"):
         assert isinstance(scan(prefix + raw, reference_date=TODAY, group_separator_known=False), Scan)
@@ -51,6 +53,7 @@ def test_texts_that_look_like_labels_give_a_result(raw: str) -> None:
 @given(st.dates(min_value=date(1, 1, 1), max_value=date(9999, 12, 31)))
 @example(date(1, 1, 1))
 @example(date(9999, 12, 31))
+@settings(deadline=None)
 def test_every_reference_date_gives_a_result(reference: date) -> None:
     for text in ("010370000000001317280229", "+$$3280229LOTX.", "]d2011234567890123117500101", "=>028060"):
         assert isinstance(scan(text, reference_date=reference), Scan)
@@ -99,11 +102,13 @@ def test_parsing_what_was_formatted_gives_the_same(make: Maker, module: object) 
 
 
 @given(st.integers(min_value=0, max_value=unit.HIGHEST))
+@settings(deadline=None)
 def test_parsing_a_formatted_unit_number_gives_it_again(sequence: int) -> None:
     assert unit.parse(unit.format(sequence)) == sequence
 
 
 @given(st.from_regex(r"[0-9]{13}", fullmatch=True))
+@settings(deadline=None)
 def test_parsing_a_formatted_gtin_gives_it_again(payload: str) -> None:
     full = payload + gtin.check_digit(payload)
 
@@ -118,6 +123,7 @@ def test_parsing_a_formatted_gtin_gives_it_again(payload: str) -> None:
 )
 @example("S4S5S6", date(1980, 12, 12))
 @example("X" * 100, date(1980, 12, 12))
+@settings(deadline=None)
 def test_parsing_a_formatted_patient_label_gives_the_same(name: str, born: date) -> None:
     text = ins.HEADER + f"S1280129999999969S21.2.250.1.213.1.4.8\x1dS3{name}"
     text += ("" if len(name) == 100 else "\x1d") + f"S4{name}" + ("" if len(name) == 100 else "\x1d")
@@ -176,9 +182,9 @@ HOSTILE = [
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_answered_in_time(text: str, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    started = time.perf_counter()
+    started = time.process_time()
 
     found = scan(text[:MAXIMUM_LENGTH], reference_date=TODAY, group_separator_known=known)
 
     assert isinstance(found, Scan)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -196,11 +196,28 @@ def test_plain_sscc_is_read_and_is_no_device() -> None:
     assert found.warnings == ("no-device-identifier",)
 
 
+@pytest.mark.parametrize(
+    ("text", "standard"),
+    [
+        ("]d2+H999TRK10X", Standard.HIBC),
+        ("]C1T590000000178", Standard.UNIT),
+        (f"]E001{GTIN}10LOT42", Standard.GS1),
+        ("]E0+H999TRK10X", Standard.HIBC),
+        ("]I1=/A9999XYZ100T0944", Standard.ICCBBA),
+    ],
+)
+def test_wrong_symbology_identifier_is_noted_and_hinders_nothing(text: str, standard: Standard) -> None:
+    found = read(text)
+
+    assert (found.status, found.standard) == (Status.OK, standard)
+    assert found.warnings == ("symbology-unexpected",)
+
+
 def test_symbology_that_promises_no_gs1_data_is_noted() -> None:
     found = read(f"]d101{GTIN}10LOT42")
 
     assert found.status is Status.OK
-    assert found.warnings == ("symbology-not-gs1",)
+    assert found.warnings == ("symbology-unexpected",)
 
 
 def test_wrong_check_digit_is_reported_where_separators_are_unknown() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanners import Scan, Status, scan
@@ -231,17 +231,20 @@ def test_physical_keys_tell_the_text_whatever_the_layout() -> None:
 
 
 @given(st.text(alphabet=check_digits.GS1_CHARACTERS + "$ []", max_size=60), st.sampled_from(HOSTS), st.booleans())
+@settings(deadline=None)
 def test_what_a_host_writes_can_be_taken_back(text: str, host: Layout, caps_lock: bool) -> None:  # noqa: FBT001
     assert meant(typed(text, Layout.US, host, caps_lock=caps_lock), Layout.US, host, caps_lock=caps_lock) == text
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_every_text_gives_a_result(raw: str) -> None:
     for profile in (None, Profile(), Profile(separator=None, identifier=False, prefix="%", suffix="$")):
         assert isinstance(read(raw, profile), Scan)
 
 
 @given(st.text(max_size=200))
+@settings(deadline=None)
 def test_no_other_text_is_taken_for_the_sheet(raw: str) -> None:
     with pytest.raises(BrokenStructure) as refused:
         calibration.learn(raw)

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import DateTimeLocalField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tracker.clock import PARIS
@@ -49,13 +50,18 @@ class ConsentForm(FlaskForm):
     request_id = HiddenField()
     derogation_id = HiddenField()
     back = HiddenField()
-    kind = SelectField(_l("What happened"), choices=[(kind.value, _l(label)) for kind, label in KIND_LABELS.items()])
+    kind = SelectField(
+        _l("What happened"), choices=[SelectChoice(kind.value, _l(label)) for kind, label in KIND_LABELS.items()]
+    )
     at = DateTimeLocalField(_l("When (Paris time)"), format="%Y-%m-%dT%H:%M", validators=[InputRequired()])
     notice_id = SelectField(_l("Notice given"), validators=[Optional()])
     informed_by_id = SelectField(_l("Informed by"), validators=[Optional()])
     signer_capacity = SelectField(
         _l("Who is informed, consulted or decides"),
-        choices=[("", "—"), *((capacity.value, _l(label)) for capacity, label in CAPACITY_LABELS.items())],
+        choices=[
+            SelectChoice("", "—"),
+            *[SelectChoice(capacity.value, _l(label)) for capacity, label in CAPACITY_LABELS.items()],
+        ],
         validators=[Optional()],
     )
     signer_name = StringField(_l("Name of this person"), validators=[Optional(), Length(max=200)])
@@ -88,9 +94,9 @@ class ConsentForm(FlaskForm):
         return SignerCapacity(self.signer_capacity.data) if self.signer_capacity.data else None
 
 
-def choices_with_none(pairs: Sequence[tuple[UUID, str]]) -> list[tuple[str, str]]:
+def choices_with_none(pairs: Sequence[tuple[UUID, str]]) -> list[SelectChoice]:
     """Return choices of a select field that may stay empty."""
-    return [("", "—"), *((str(value), label) for value, label in pairs)]
+    return [SelectChoice("", "—"), *[SelectChoice(str(value), label) for value, label in pairs]]
 
 
 def chosen_id(field: SelectField) -> UUID | None:

@@ -5,7 +5,8 @@ import unicodedata
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tracker.patients.rules import (
     IDENTITY_LABELS,
@@ -27,23 +28,23 @@ class PatientForm(FlaskForm):
     ipp = StringField(_l("IPP"), validators=[DataRequired(), Length(max=40)])
     family_name = StringField(_l("Birth family name"), validators=[DataRequired(), Length(max=100)])
     given_names = StringField(_l("Birth given names"), validators=[DataRequired(), Length(max=100)])
-    birth_date = DateField(_l("Birth date"), validators=[DataRequired()])
-    sex = SelectField(_l("Sex"), choices=[(sex.value, _l(label)) for sex, label in SEX_LABELS.items()])
+    birth_date = DateField(_l("Birth date"), validators=[InputRequired()])
+    sex = SelectField(_l("Sex"), choices=[SelectChoice(sex.value, _l(label)) for sex, label in SEX_LABELS.items()])
     birth_place_code = StringField(_l("INSEE code of the birth place"), validators=[Optional(), Length(max=5)])
     used_name = StringField(_l("Used name"), validators=[Optional(), Length(max=100)])
     ins_matricule = StringField(_l("INS"), validators=[Optional(), Length(max=21)])
     ins_oid = SelectField(
         _l("Kind of INS"),
         choices=[
-            (INS_NIR_OID, _l("NIR")),
-            (INS_NIA_OID, _l("NIA")),
-            (INS_TEST_OID, _l("test")),
-            (INS_DEMONSTRATION_OID, _l("demonstration")),
+            SelectChoice(INS_NIR_OID, _l("NIR")),
+            SelectChoice(INS_NIA_OID, _l("NIA")),
+            SelectChoice(INS_TEST_OID, _l("test")),
+            SelectChoice(INS_DEMONSTRATION_OID, _l("demonstration")),
         ],
     )
     identity_status = SelectField(
         _l("Trust in the identity"),
-        choices=[(status.value, _l(label)) for status, label in IDENTITY_LABELS.items()],
+        choices=[SelectChoice(status.value, _l(label)) for status, label in IDENTITY_LABELS.items()],
     )
 
     def traits(self) -> Traits:

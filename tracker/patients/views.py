@@ -111,7 +111,9 @@ def _prefilled(identity: PatientIdentity) -> forms.PatientForm:
 @http.requires(Permission.PATIENT_WRITE)
 def new() -> Response:
     """Show the form for a new patient."""
-    form = forms.PatientForm(request_id=str(db.new_id()), identity_status=IdentityStatus.PROVISIONAL.value)
+    form = forms.PatientForm(
+        formdata=None, request_id=str(db.new_id()), identity_status=IdentityStatus.PROVISIONAL.value
+    )
     return make_response(render_template("patients/new.html", form=form))
 
 

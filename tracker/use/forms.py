@@ -1,5 +1,6 @@
 """Forms of the gate and of the use log."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import cast
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tracker.errors import N_, InvalidInput
@@ -26,12 +28,12 @@ class UseForm(FlaskForm):
     unit = HiddenField()
     patient = HiddenField()
     intervention = SelectField(
-        _l("Intervention"), choices=[(code.value, _l(label)) for code, label in INTERVENTION_LABELS.items()]
+        _l("Intervention"), choices=[SelectChoice(code.value, _l(label)) for code, label in INTERVENTION_LABELS.items()]
     )
     implanted_system = StringField(_l("System already implanted"), validators=[Optional(), Length(max=300)])
     side = SelectField(
         _l("Side"),
-        choices=[("", "—"), *((c.value, _l(label)) for c, label in SIDE_LABELS.items())],
+        choices=[SelectChoice("", "—"), *[SelectChoice(c.value, _l(label)) for c, label in SIDE_LABELS.items()]],
         validators=[InputRequired(_l("Choose a side, or 'not applicable'."))],
     )
     used_on = DateField(_l("Day of use"), validators=[InputRequired()])
@@ -63,3 +65,8 @@ class UseForm(FlaskForm):
     def chosen_intervention(self) -> Intervention:
         """Return what is done."""
         return Intervention(self.intervention.data)
+
+
+def choices_with_none(pairs: Sequence[tuple[UUID, str]]) -> list[SelectChoice]:
+    """Return choices of a select field, none chosen at first."""
+    return [SelectChoice("", "—"), *[SelectChoice(str(value), label) for value, label in pairs]]

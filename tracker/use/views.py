@@ -209,9 +209,9 @@ def _form(session: Session, check: service.Check, *, patient: PatientView, now: 
 def _offer(session: Session, form: forms.UseForm) -> None:
     """Fill the lists; a surgeon who is logged in is chosen, anybody else chooses one."""
     surgeons = accounts.list_people_with_role(session, Role.SURGEON)
-    form.operator_id.choices = [("", "—"), *((str(person.id), _with_rpps(person)) for person in surgeons)]
+    form.operator_id.choices = forms.choices_with_none([(person.id, _with_rpps(person)) for person in surgeons])
     wards = organisation.list_wards(session)
-    form.ward_id.choices = [("", "—"), *((str(ward.id), ward.name) for ward in wards)]
+    form.ward_id.choices = forms.choices_with_none([(ward.id, ward.name) for ward in wards])
 
 
 def _with_rpps(person: Person) -> str:

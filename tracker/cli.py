@@ -52,7 +52,8 @@ def run() -> None:
     with serve.installation(settings) as ready:
         serve.prepare_database(ready)
         if settings.demonstration:
-            commands.load_demonstration(commands.open_database(ready.settings))
+            with commands.open_database(ready.settings) as empty:
+                commands.load_demonstration(empty)
         serve.run(ready, environ=os.environ, announce=lambda: _announce(settings))
 
 
@@ -83,8 +84,7 @@ def worker_command(*, once: bool, until_stdin_closes: bool) -> None:
     settings = read_settings()
     if until_stdin_closes:
         lifeline.stop_when_stdin_closes()
-    with serve.installation(settings) as ready:
-        opened = commands.open_database(ready.settings)
+    with serve.installation(settings) as ready, commands.open_database(ready.settings) as opened:
         if once:
             for job in worker.all_jobs(ready.settings):
                 worker.run_once(job, opened)

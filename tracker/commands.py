@@ -29,9 +29,14 @@ _CONFIG = Path(__file__).parent.parent / "config"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def open_database(settings: Settings) -> Database:
-    """Return the database of settings whose server answers."""
-    return db.create_database(str(settings.database_url), keyring_of(settings))
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database of settings whose server answers, and close its connections at the end."""
+    database = db.create_database(str(settings.database_url), keyring_of(settings))
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
 
 
 def read_settings() -> Settings:
@@ -44,8 +49,8 @@ def read_settings() -> Settings:
 @contextmanager
 def opened() -> Iterator[tuple[Database, Settings]]:
     """Open the installation's database, starting the embedded server where there is one."""
-    with serve.installation(read_settings()) as ready:
-        yield open_database(ready.settings), ready.settings
+    with serve.installation(read_settings()) as ready, open_database(ready.settings) as database:
+        yield database, ready.settings
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML

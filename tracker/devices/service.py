@@ -4,7 +4,7 @@ The state of a unit is written only here, always with the movement that leads to
 whoever holds a lot, takes the same lock first (:func:`lock_identity`): no unit slips in between.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -80,6 +80,27 @@ def create_manufacturer(
         action="manufacturer:created",
         subject=f"manufacturer:{manufacturer_id}",
         details={"name": new.name},
+        now=now,
+    )
+    return manufacturer
+
+
+def change_manufacturer(
+    session: Session, manufacturer_id: UUID, *, new: NewManufacturer, actor: Actor, now: datetime
+) -> Manufacturer:
+    """Correct what is known of a manufacturer, its name excepted: what was already sent and printed carries it."""
+    actor.require(Permission.DEFINITION_WRITE)
+    manufacturer = queries.get_manufacturer(session, manufacturer_id)
+    values = asdict(replace(new, name=manufacturer.name))
+    changed = {name: value for name, value in values.items() if getattr(manufacturer, name) != value}
+    for name, value in changed.items():
+        setattr(manufacturer, name, value)
+    audit.append(
+        session,
+        actor=actor,
+        action="manufacturer:changed",
+        subject=f"manufacturer:{manufacturer_id}",
+        details=changed,
         now=now,
     )
     return manufacturer

@@ -335,3 +335,31 @@ def create_manufacturer() -> Response:
         return http.rejected("devices/manufacturer_new.html", form, error)
     flash(_("%(name)s is recorded.", name=made.name), "success")
     return redirect(url_for("devices.new_definition", manufacturer=made.id), code=303)
+
+
+@bp.get("/manufacturers/<uuid:manufacturer_id>")
+@http.requires(Permission.DEFINITION_WRITE)
+def show_manufacturer(manufacturer_id: UUID) -> Response:
+    """Show what is known of a manufacturer, to correct it."""
+    with http.transaction() as session:
+        known = queries.get_manufacturer(session, manufacturer_id)
+    form = forms.ManufacturerForm(formdata=None, obj=known)
+    return make_response(render_template("devices/manufacturer.html", form=form, manufacturer=known))
+
+
+@bp.post("/manufacturers/<uuid:manufacturer_id>")
+@http.requires(Permission.DEFINITION_WRITE)
+def change_manufacturer(manufacturer_id: UUID) -> Response:
+    """Correct what is known of a manufacturer; its name stays."""
+    form = forms.ManufacturerForm()
+    with http.transaction() as session:
+        known = queries.get_manufacturer(session, manufacturer_id)
+    form.name.data = known.name
+    if not form.validate():
+        return make_response(render_template("devices/manufacturer.html", form=form, manufacturer=known), 422)
+    with http.transaction() as session:
+        service.change_manufacturer(
+            session, manufacturer_id, new=form.new(), actor=http.current_actor(), now=clock.utc_now()
+        )
+    flash(_("%(name)s is recorded.", name=known.name), "success")
+    return redirect(url_for("devices.manufacturers"), code=303)

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import EmailMessage
 from uuid import UUID
 
@@ -421,3 +421,12 @@ def test_an_actor_of_another_hospital_declares_nothing_here(session: Session, ca
 
     with pytest.raises(UnitNotFound):
         declare(session, new(case.implanted), actor=GUY)
+
+
+def test_incidents_are_counted_by_the_month_in_which_they_happened(session: Session, case: Case) -> None:
+    for occurred_on in (date(2025, 3, 31), date(2026, 2, 1), date(2026, 2, 28), TODAY):
+        declare(session, new(case.shelf[0], replace(FACTS, occurred_on=occurred_on)))
+
+    counts = queries.count_by_month(session, since=date(2025, 4, 1))
+
+    assert counts == {date(2026, 2, 1): 2, date(2026, 3, 1): 1}

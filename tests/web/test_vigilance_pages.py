@@ -254,7 +254,7 @@ def test_without_the_manufacturers_address_the_page_says_where_to_add_it(
 
     assert answer.status_code == 409
     assert "Amplitude has no vigilance e-mail address" in words(answer)
-    assert "in the catalogue" in words(answer)
+    assert "catalogue, manufacturers" in words(answer)
     assert "Observation gardée" in answer.get_data(as_text=True)
     assert count(database, Message) == 0
 
@@ -287,7 +287,9 @@ def test_the_pharmacist_reads_incidents_and_does_not_transmit(app: Flask, databa
 
     assert "Transmit both reports" not in page
     assert pharmacist.post(f"{address}/transmit", {"basis": "mandatory"}).status_code == 403
-    assert "waits for the vigilance officer" in pharmacist.read("/incidents")
+    listed = pharmacist.read("/incidents")
+    assert "waits for the vigilance officer" in listed
+    assert "Incidents by month in which they happened" in listed
 
 
 def test_the_list_of_incidents_begins_empty(app: Flask, database: Database) -> None:

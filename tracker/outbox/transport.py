@@ -48,38 +48,6 @@ class Receipt:
     details: Mapping[str, str]
 
 
-class MailSettings(Protocol):
-    """What an installation decided about its mail."""
-
-    @property
-    def var_directory(self) -> Path:
-        """Folder of everything the program writes."""
-
-    @property
-    def mail_transport(self) -> Literal["local", "smtp"]:
-        """Whether messages stay or leave."""
-
-    @property
-    def smtp_host(self) -> str:
-        """Mail server."""
-
-    @property
-    def smtp_port(self) -> int:
-        """Its port."""
-
-    @property
-    def smtp_security(self) -> Literal["none", "starttls", "tls"]:
-        """Encryption towards it."""
-
-    @property
-    def smtp_user(self) -> str:
-        """Log-in; empty where it asks for none."""
-
-    @property
-    def smtp_password(self) -> str:
-        """Its password."""
-
-
 class Transport(Protocol):
     """A way out."""
 
@@ -281,20 +249,6 @@ class SmtpTransport:
 def mailbox_of(var_directory: Path) -> MaildirTransport:
     """Return the mailbox of this machine."""
     return MaildirTransport(var_directory / "mail")
-
-
-def transports(settings: MailSettings) -> Transports:
-    """Return the ways out of one installation."""
-    outside = None
-    if settings.mail_transport == "smtp":
-        outside = SmtpTransport(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.smtp_security,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-        )
-    return Transports(mailbox_of(settings.var_directory), outside=outside)
 
 
 def _check(reply: tuple[int, bytes]) -> None:

@@ -368,6 +368,13 @@ def count_untransmitted(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Incident).where(~is_reported)) or 0
 
 
+def count_by_month(session: Session, *, since: date) -> dict[date, int]:
+    """Return how many incidents happened in each month that had one, by the first day of the month."""
+    month = func.date_trunc("month", Incident.occurred_on)
+    statement = select(month, func.count()).where(Incident.occurred_on >= since).group_by(month)
+    return {first.date(): count for first, count in session.execute(statement)}
+
+
 def get_own_incident(session: Session, incident_id: UUID, *, person_id: UUID) -> IncidentLine:
     """Return an incident that a person declared.
 

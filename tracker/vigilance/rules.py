@@ -299,6 +299,16 @@ def _device_problems(facts: IncidentFacts) -> Iterable[tuple[str, str]]:
         yield "is_device_kept", N_("A device that is in the patient, returned or destroyed is not kept for expertise.")
 
 
+def last_months(today: date, count: int) -> tuple[date, ...]:
+    """Return the first days of the last months, the present one last.
+
+    >>> last_months(date(2026, 1, 31), 3)
+    (datetime.date(2025, 11, 1), datetime.date(2025, 12, 1), datetime.date(2026, 1, 1))
+    """
+    present = today.year * 12 + today.month - 1
+    return tuple(date(month // 12, month % 12 + 1, 1) for month in range(present - count + 1, present + 1))
+
+
 def check_lot(lot_number: str) -> str:
     """Return a lot number without outer spaces.
 

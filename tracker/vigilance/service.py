@@ -244,7 +244,7 @@ def _check_manufacturer_address(dossier: Dossier) -> None:
     if not dossier.unit.vigilance_email:
         raise rules.ManufacturerAddressMissing(
             N_("%(manufacturer)s has no vigilance e-mail address: nothing was sent, to nobody."),
-            next_step=N_("Add the address to the manufacturer in the catalogue, then transmit again."),
+            next_step=N_("Ask the pharmacist to add it: catalogue, manufacturers. Then transmit again."),
             manufacturer=dossier.unit.definition.manufacturer_name,
         )
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from scanners import Status, scan
@@ -30,6 +30,7 @@ from tracker.vigilance.service import CorrespondentPart, NewIncident
 bp = Blueprint("vigilance", __name__, template_folder="templates")
 
 _MOST_UNITS = 30
+_MONTHS_SHOWN = 12
 _PLACE_BY_STATE = {UnitState.USED: DevicePlace.IN_PATIENT, UnitState.DELIVERED: DevicePlace.WARD}
 
 
@@ -65,14 +66,20 @@ class Subject:
 @http.requires(Permission.INCIDENT_READ)
 def index() -> Response:
     """Show the incidents, newest first."""
+    before = request.args.get("before", type=int)
+    months = rules.last_months(clock.paris_day(clock.utc_now()), _MONTHS_SHOWN)
     with http.transaction() as session:
-        lines = queries.list_incidents(session, before=request.args.get("before", type=int))
+        lines = queries.list_incidents(session, before=before)
         waiting_count = queries.count_untransmitted(session)
+        counts = {} if before else queries.count_by_month(session, since=months[0])
     older = lines[-1].incident.number if len(lines) == queries.PAGE_SIZE else None
     page = render_template(
         "vigilance/index.html",
         lines=lines,
         waiting_count=waiting_count,
+        months=[{"label": format_date(month, "LLLL yyyy"), "count": counts.get(month, 0)} for month in months]
+        if counts
+        else [],
         older=url_for("vigilance.index", before=older) if older else None,
         may_declare=http.current_actor().can(Permission.INCIDENT_DECLARE),
         state_words=_words(rules.STATE_LABELS),

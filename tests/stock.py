@@ -132,22 +132,7 @@ def make_derogation(
         patient_cap=patient_cap,
         actor=actor,
     )
-    session.add_all(
-        ScopeEntry(
-            id=db.new_id(),
-            establishment_id=actor.establishment_id,
-            derogation_id=derogation_id,
-            change=ScopeChangeKind.ADDED,
-            reference=reference,
-            label="",
-            effective_from=effective_from,
-            reading="",
-            recorded_at=RECORDED_AT,
-            recorded_by_id=actor.id,
-        )
-        for reference in references
-    )
-    session.flush()  # the next statement of the test reads it
+    make_scope(session, derogation_id, references, effective_from=effective_from)
     return derogation_id
 
 
@@ -181,5 +166,33 @@ def make_decision(
             recorded_by_id=actor.id,
             recorded_by_name=actor.display_name,
         )
+    )
+    session.flush()  # the next statement of the test reads it
+
+
+def make_scope(
+    session: Session,
+    derogation_id: UUID,
+    references: tuple[str, ...],
+    *,
+    effective_from: date,
+    reading: str = "",
+    actor: Actor = ALICE,
+) -> None:
+    """Write references that enter the scope of a derogation."""
+    session.add_all(
+        ScopeEntry(
+            id=db.new_id(),
+            establishment_id=actor.establishment_id,
+            derogation_id=derogation_id,
+            change=ScopeChangeKind.ADDED,
+            reference=reference,
+            label="",
+            effective_from=effective_from,
+            reading=reading,
+            recorded_at=RECORDED_AT,
+            recorded_by_id=actor.id,
+        )
+        for reference in references
     )
     session.flush()  # the next statement of the test reads it

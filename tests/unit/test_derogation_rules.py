@@ -5,7 +5,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker import clock
@@ -272,6 +272,7 @@ def recorded_at(facts: DecisionFacts, instant: datetime) -> DecisionFacts:
     )
 
 
+@settings(deadline=None)
 @given(histories(), KNOWN_DAYS, INSTANTS, st.randoms(use_true_random=False))
 def test_the_answer_never_depends_on_the_order_of_recording(
     history: list[DecisionFacts], day: date, known_at: datetime, random: object
@@ -287,6 +288,7 @@ def test_the_answer_never_depends_on_the_order_of_recording(
     assert rules.standing_on(shuffled, day, known_at=known_at) == expected
 
 
+@settings(deadline=None)
 @given(histories(), KNOWN_DAYS, INSTANTS)
 def test_an_answer_given_once_can_be_given_again(history: list[DecisionFacts], day: date, known_at: datetime) -> None:
     then = [d for d in history if d.recorded_at <= known_at]
@@ -294,6 +296,7 @@ def test_an_answer_given_once_can_be_given_again(history: list[DecisionFacts], d
     assert rules.standing_on(history, day, known_at=known_at) == rules.standing_on(then, day, known_at=LATER)
 
 
+@settings(deadline=None)
 @given(histories(), INSTANTS)
 def test_periods_follow_each_other_without_gap(history: list[DecisionFacts], known_at: datetime) -> None:
     periods = rules.periods_of(history, known_at=known_at)
@@ -305,6 +308,7 @@ def test_periods_follow_each_other_without_gap(history: list[DecisionFacts], kno
         assert following.first_day == one.last_day + ONE_DAY
 
 
+@settings(deadline=None)
 @given(histories(), KNOWN_DAYS, INSTANTS)
 def test_in_force_always_has_a_grant_and_an_end_that_is_not_past(
     history: list[DecisionFacts], day: date, known_at: datetime
@@ -325,6 +329,7 @@ SCOPES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(SCOPES, KNOWN_DAYS, INSTANTS, st.randoms(use_true_random=False))
 def test_the_scope_never_depends_on_the_order_of_recording(
     entries: list[ScopeFacts], day: date, known_at: datetime, random: object

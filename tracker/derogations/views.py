@@ -11,11 +11,11 @@ from uuid import UUID, uuid5
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import pgettext
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.db import Session
 from tracker.derogations import forms, queries, rules, service
 from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
 from tracker.derogations.models import Decision, ScopeEntry

@@ -31,6 +31,7 @@ class Behaviour(enum.Enum):
     HANG_AFTER_DATA = enum.auto()
     DIE_AT_ONCE = enum.auto()
     ACCEPT_THEN_DIE = enum.auto()
+    REFUSE_ENCRYPTION = enum.auto()
 
 
 @dataclass
@@ -43,6 +44,7 @@ class MailServer:
     conversations: int = 0
     port: int = 0
     tls: ssl.SSLContext | None = None
+    is_tls_from_the_start: bool = False
     release: threading.Event = field(default_factory=threading.Event)
     """Ends what hangs."""
 
@@ -53,6 +55,12 @@ class MailServer:
 
 class _Conversation(socketserver.StreamRequestHandler):
     server: "_Listener"
+
+    def setup(self) -> None:
+        mail = self.server.mail
+        if mail.tls and mail.is_tls_from_the_start:
+            self.request = mail.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
 
     def handle(self) -> None:
         mail = self.server.mail
@@ -74,9 +82,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         if verb == "EHLO":
             self._say("250-mail.test", *(["250-STARTTLS"] if mail.tls else []), "250-AUTH PLAIN", "250 SIZE 1000000")
         elif verb == "STARTTLS" and mail.tls:
-            self._say("220 go ahead")
-            self.request = mail.tls.wrap_socket(self.request, server_side=True)
-            self.setup()
+            self._encrypt(mail.tls)
         elif verb == "AUTH":
             self._say("535 5.7.8 no such user" if mail.behaviour is Behaviour.REFUSE_LOG_IN else "235 welcome")
         elif verb == "RCPT":
@@ -89,6 +95,14 @@ class _Conversation(socketserver.StreamRequestHandler):
         else:
             self._say("250 ok")
         return True
+
+    def _encrypt(self, tls: ssl.SSLContext) -> None:
+        if self.server.mail.behaviour is Behaviour.REFUSE_ENCRYPTION:
+            self._say("454 4.7.0 not now")
+            return
+        self._say("220 go ahead")
+        self.request = tls.wrap_socket(self.request, server_side=True)
+        super().setup()
 
     def _recipient(self, line: str) -> bool:
         refusals = {

@@ -229,6 +229,27 @@ def test_a_demonstrations_mail_lies_in_the_local_mailbox(database: Database, tmp
     assert parse(content)["Message-ID"] == kept.message.message_id
 
 
+def test_the_mailbox_is_read_page_by_page(database: Database, tmp_path: Path) -> None:
+    written = write(database, "1", "2", "3")
+    deliver(database, MaildirTransport(tmp_path / "mail"))
+
+    with transaction(database, HOSPITAL_A) as session:
+        first = queries.list_kept(session, limit=2)
+        second = queries.list_kept(session, before=first[-1].message.id, limit=2)
+
+    assert [kept.message.id for kept in [*first, *second]] == list(reversed(written))
+
+
+def test_messages_that_wait_for_long_are_counted(real: Database, mail: MailServer) -> None:
+    write(real, "1", "2")
+    mail.behaviour = Behaviour.REFUSE_FOR_NOW
+    deliver(real, smtp(mail))
+
+    with transaction(real, HOSPITAL_A) as session:
+        assert queries.count_waiting_since(session, NOW + timedelta(seconds=1)) == 2
+        assert queries.count_waiting_since(session, NOW) == 0
+
+
 @dataclass
 class Slow:
     """A way out that takes its time, and counts."""

@@ -29,7 +29,9 @@ from tracker.outbox import queries as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.transport import compose
+from tracker.patients.models import Patient
 from tracker.patients.queries import PatientNotFound
+from tracker.patients.rules import traits_to_json
 from tracker.vigilance import queries, rules, service
 from tracker.vigilance.models import Incident, IncidentReport
 from tracker.vigilance.queries import IncidentNotFound
@@ -352,6 +354,21 @@ def test_a_comment_that_names_the_patient_is_refused(session: Session, case: Cas
 
     assert set(raised.value.fields) == {"comments"}
     assert count(session, Message) == 0
+
+
+def test_a_patient_whose_name_was_corrected_since_is_looked_for_again(session: Session, case: Case) -> None:
+    incident = declare(session, new(case.implanted, replace(FACTS, place="Unité Delaunay")))
+    patient = session.get(Patient, case.patient_id)
+    assert patient is not None
+    corrected = traits_to_json(replace(MARIE, family_name="DELAUNAY"))
+    patient.sealed_traits = db.keyring(session).seal(corrected, context=f"patient.traits:{case.patient_id}")
+    session.flush()
+
+    with pytest.raises(IdentityInText) as raised:
+        transmit(session, incident)
+
+    assert set(raised.value.fields) == {"incident.place"}
+    assert (count(session, Message), count(session, Document)) == (0, 0)
 
 
 @pytest.mark.parametrize("actor", [ALICE, CHARLIE, DORA, ERIC, FANNY])

@@ -1,6 +1,7 @@
 """Ways out: what an e-mail is made of, and what each answer of a mail server means."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -154,6 +155,36 @@ def test_an_encrypted_conversation_with_log_in_delivers(tmp_path: Path) -> None:
         smtp(mail, security="starttls", user="trace59", password="secret", tls=client_side).send(compose(LETTER))
 
     assert [email["Message-ID"] for email in mail.emails()] == [LETTER.message_id]
+
+
+def test_a_conversation_encrypted_from_the_start_delivers(tmp_path: Path) -> None:
+    server_side, client_side = make_certificate(tmp_path)
+
+    with running_mail_server(server_side) as mail:
+        mail.is_tls_from_the_start = True
+        smtp(mail, security="tls", tls=client_side).send(compose(LETTER))
+
+    assert [email["Message-ID"] for email in mail.emails()] == [LETTER.message_id]
+
+
+def test_nothing_is_sent_when_the_server_refuses_to_encrypt(tmp_path: Path) -> None:
+    server_side, client_side = make_certificate(tmp_path)
+
+    with running_mail_server(server_side) as mail:
+        mail.behaviour = Behaviour.REFUSE_ENCRYPTION
+        with pytest.raises(TransportError, match="454") as raised:
+            smtp(mail, security="starttls", tls=client_side).send(compose(LETTER))
+
+    assert raised.value.is_unreachable
+    assert mail.received == []
+
+
+def test_a_letter_without_file_and_without_answer_address_is_a_plain_mail(mail: MailServer) -> None:
+    smtp(mail).send(compose(replace(LETTER, attachments=(), reply_to="")))
+
+    [email] = mail.emails()
+    assert email["Reply-To"] is None
+    assert not email.is_multipart()
 
 
 def test_the_password_is_not_shown(mail: MailServer) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW
 from tests.pages import Visitor, make_app, words
@@ -216,6 +217,19 @@ def test_a_mail_removed_from_the_folder_is_told_without_losing_the_register(
 @pytest.mark.parametrize("path", ["/messages", "/mailbox"])
 def test_messages_are_not_for_everybody(app: Flask, database: Database, actor: Actor, path: str) -> None:
     assert Visitor(app, database, actor).get(path).status_code == 403
+
+
+def test_a_hospital_that_sends_its_mail_has_no_mailbox(app: Flask, database: Database, tmp_path: Path) -> None:
+    message_id = write(database)
+    keep(database, tmp_path)
+    with transaction(database, None) as session:
+        session.execute(text("update establishment set is_demonstration = false"))
+    app.extensions["trace59"].values["mail_transport"] = "smtp"
+    bob = Visitor(app, database, BOB)
+
+    assert bob.get("/mailbox").status_code == 404
+    assert bob.get(f"/mailbox/{message_id}").status_code == 404
+    assert "Local mailbox" not in bob.read("/messages")
 
 
 def test_the_pages_speak_french(app: Flask, database: Database) -> None:

@@ -194,6 +194,14 @@ def test_a_refused_declaration_loses_nothing_typed(
     assert (count(database, Incident), count(database, Hold)) == (0, 0)
 
 
+def test_a_patient_concerned_before_any_use_is_given_by_ipp(app: Flask, database: Database, stock: Stock) -> None:
+    officer = Visitor(app, database, BOB)
+
+    answer = declare(officer, stock.shelf[0], patient_ipp=MARIE.ipp)
+
+    assert MARIE.display_name in officer.read(answer.location)
+
+
 def test_the_request_id_stays_when_the_form_comes_back(app: Flask, database: Database, stock: Stock) -> None:
     form = typed(stock.implanted, place="")
 

@@ -58,15 +58,8 @@ def get_message_for_update(session: Session, message_id: UUID) -> Message:
 
 
 def get_by_key(session: Session, idempotency_key: str) -> Message:
-    """Return the message of a cause.
-
-    Raises:
-        MessageNotFound: the cause has written none.
-    """
-    message = session.scalar(select(Message).where(Message.idempotency_key == idempotency_key))
-    if message is None:
-        raise MessageNotFound(N_("There is no such message."))
-    return message
+    """Return the message that a cause has written; the caller knows that there is one."""
+    return session.scalars(select(Message).where(Message.idempotency_key == idempotency_key)).one()
 
 
 def find_due(session: Session, *, now: datetime) -> Message | None:

@@ -213,7 +213,7 @@ def _protect(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def refuse_forged_forms() -> None:
-        if request.method not in {"GET", "HEAD", "OPTIONS"} and not g.bearer:
+        if request.endpoint and request.method not in {"GET", "HEAD", "OPTIONS"} and not g.bearer:
             csrf.protect()
 
     @app.after_request

@@ -1,5 +1,6 @@
 """Gives a frozen document back, exactly as it was."""
 
+from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, make_response
@@ -23,6 +24,7 @@ def show(document_id: UUID) -> Response:
         document, content = service.read_document(session, document_id, actor=http.current_actor(), now=clock.utc_now())
     answer = make_response(content)
     answer.content_type = document.media_type
-    answer.headers.set("Content-Disposition", "inline", filename=document.filename)
+    name = quote(document.filename, safe="")  # RFC 6266 section 4.1: any letter, and nothing that ends the header
+    answer.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
     answer.headers["Content-Security-Policy"] = _CONTENT_POLICY
     return answer

@@ -104,7 +104,7 @@ def test_both_reports_arrive_each_with_its_recipients_maximum(
     for trait in ("MARTIN", "BRÉANT", "BREANT", "MARIE", "JOSÈPHE", MARIE.ipp):
         assert trait not in for_ansm
         assert trait not in for_maker
-    for fact in ("12 MARS 1956", "71.5"):
+    for fact in ("12 MARS 1956", "71,5"):
         assert fact in for_ansm
         assert fact not in for_maker
     for fact in ("1-020163C", "FISSURÉ", "DM-2025-001"):

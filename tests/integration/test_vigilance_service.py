@@ -286,7 +286,7 @@ def test_ansm_gets_three_letters_sex_birth_date_and_weight_and_no_more(session: 
     read = everything_in(email_of(session, MessageKind.REPORT_ANSM))
     for forbidden in ("MARTIN", "MART", "BRÉANT", "Marie", "Josèphe", MARIE.ipp, str(case.patient_id)):
         assert forbidden.upper() not in read.upper()
-    for expected in ("MAR", "féminin", "12 mars 1956", "71.5", "Charlie Test", rules.case_number(incident.number)):
+    for expected in ("MAR", "féminin", "12 mars 1956", "71,5", "Charlie Test", rules.case_number(incident.number)):
         assert expected in read
 
 

@@ -134,24 +134,33 @@ def audit() -> None:
 
 
 @audit.command("verify")
-def audit_verify() -> None:
+@click.option("--heads", type=_FILE, help="Also compare with the signed heads kept in this file: a cut tail shows.")
+def audit_verify(heads: Path | None) -> None:
     """Recompute every chain and name the first broken link.
 
     Raises:
         Exit: a chain is broken.
     """
     broken_count = 0
-    with opened() as (database, _settings):
+    lines = heads.read_text(encoding="utf-8").splitlines() if heads else []
+    with opened() as (database, settings):
+        public_key = audit_service.public_key_of(settings.audit_signing_key)
         with db.transaction(database, None) as session:
             establishments = organisation_queries.list_establishments(session)
         for establishment in establishments:
             with db.transaction(database, establishment.id) as session:
                 count, broken = audit_service.verify_chain(session, establishment.id)
+                report = audit_service.check_heads(session, establishment.id, lines=lines, public_key=public_key)
+            broken = broken or report.broken
             if broken is None:
                 click.echo(f"{establishment.name}: {count} entries, the chain holds")
             else:
                 broken_count += 1
                 click.echo(f"{establishment.name}: BROKEN at entry {broken.sequence} ({broken.reason})", err=True)
+            if heads:
+                click.echo(f"{establishment.name}: compared with {report.head_count} signed heads")
+                for number in report.unsigned_lines:
+                    click.echo(f"{heads}: line {number} is not signed with our key", err=True)
     if broken_count:
         raise click.exceptions.Exit(1)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
@@ -75,17 +75,24 @@ def _shown(row: Row[*tuple[Any, ...]]) -> ShownEstablishment:
     return ShownEstablishment(row.establishment_name, row.is_demonstration)
 
 
+# Made once: every request asks one of the two.
+_BY_SESSION = (
+    select(*_PERSON_COLUMNS, LoginSession.id.label("session_id"), LoginSession.last_seen_at, LoginSession.expires_at)
+    .join(LoginSession, LoginSession.person_id == Person.id)
+    .join(Establishment, Establishment.id == Person.establishment_id)
+    .where(LoginSession.token_hash == bindparam("token_hash"), LoginSession.revoked_at.is_(None), Person.is_active)
+)
+_BY_TOKEN = (
+    select(*_PERSON_COLUMNS, ApiToken.id.label("session_id"), ApiToken.created_at, ApiToken.expires_at)
+    .join(ApiToken, ApiToken.person_id == Person.id)
+    .join(Establishment, Establishment.id == Person.establishment_id)
+    .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None), Person.is_active)
+)
+
+
 def find_by_session(session: Session, token_hash: bytes) -> Credentials | None:
     """Return whom a cookie stands for, if it was never revoked and its person is active; one statement."""
-    statement = (
-        select(
-            *_PERSON_COLUMNS, LoginSession.id.label("session_id"), LoginSession.last_seen_at, LoginSession.expires_at
-        )
-        .join(LoginSession, LoginSession.person_id == Person.id)
-        .join(Establishment, Establishment.id == Person.establishment_id)
-        .where(LoginSession.token_hash == token_hash, LoginSession.revoked_at.is_(None), Person.is_active)
-    )
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_BY_SESSION, {"token_hash": token_hash}).one_or_none()
     if row is None:
         return None
     return Credentials(_actor_of(row), _shown(row), row.locale, row.session_id, row.last_seen_at, row.expires_at)
@@ -93,13 +100,7 @@ def find_by_session(session: Session, token_hash: bytes) -> Credentials | None:
 
 def find_by_token(session: Session, token_hash: bytes) -> Credentials | None:
     """Return whom an API token stands for, if it was never revoked and its person is active; one statement."""
-    statement = (
-        select(*_PERSON_COLUMNS, ApiToken.id.label("session_id"), ApiToken.created_at, ApiToken.expires_at)
-        .join(ApiToken, ApiToken.person_id == Person.id)
-        .join(Establishment, Establishment.id == Person.establishment_id)
-        .where(ApiToken.token_hash == token_hash, ApiToken.revoked_at.is_(None), Person.is_active)
-    )
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
     if row is None:
         return None
     return Credentials(_actor_of(row), _shown(row), row.locale, row.session_id, row.created_at, row.expires_at)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, tuple_, union
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, true, tuple_, union
 from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
@@ -402,19 +402,19 @@ def list_units(session: Session, *, before: int | None, limit: int, filters: Uni
 
 def _matching(text: str, conditions: list[Any], limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own subquery type
     """Return the sequences of one search: each way to match has an index of its own, so each is asked alone."""
-    of_definition = select(DefinitionIdentifier.definition_id).where(DefinitionIdentifier.value == text)
-    ways: list[Any] = [
-        Device.lot_number == text,
-        Device.serial_number == text,
-        Device.definition_id.in_(of_definition),
-    ]
+    newest = select(Device.sequence).where(*conditions).order_by(Device.sequence.desc()).limit(limit)
     if unit_label.is_unit_label(text):
-        ways = [Device.sequence == read_unit_number(text)]
-    parts = [
-        select(Device.sequence).where(way, *conditions).order_by(Device.sequence.desc()).limit(limit).subquery()
-        for way in ways
+        return newest.where(Device.sequence == read_unit_number(text)).subquery()
+    of_definition = newest.where(Device.definition_id == DefinitionIdentifier.definition_id).lateral()
+    ways = [
+        select(newest.where(Device.lot_number == text).subquery().c.sequence),
+        select(newest.where(Device.serial_number == text).subquery().c.sequence),
+        select(of_definition.c.sequence)  # one walk of the index per definition, never one over the whole stock
+        .select_from(DefinitionIdentifier)
+        .join(of_definition, true())
+        .where(DefinitionIdentifier.value == text),
     ]
-    return union(*[select(part.c.sequence) for part in parts]).subquery()
+    return union(*ways).subquery()
 
 
 def list_units_of_lot(session: Session, *, lot_number: str, definition_id: UUID | None = None) -> Sequence[UnitLine]:

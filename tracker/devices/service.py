@@ -430,8 +430,9 @@ _HOLD_LOT = text(
 _HOLD_UNITS = text(
     "insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
     " opened_by_name) select gen_random_uuid(), :establishment_id, id, :cause, :reason, :source_ref, :now, :actor_id,"
-    " :actor_name from device where definition_id = :definition_id and state = any(:states)"
-    " and (lot_number = :lot_number or id = :device_id)"
+    " :actor_name from device where state = any(:states) and id in ("  # two look-ups by index instead of an 'or'
+    " select id from device where lot_number = :lot_number and definition_id = :definition_id"
+    " union select id from device where id = :device_id and definition_id = :definition_id)"
 )
 
 

@@ -207,9 +207,11 @@ class _Life:
         return min((grant.effective_from for grant in grants), default=None)
 
 
-def _lives(session: Session, statement: _Query) -> dict[UUID, _Life]:
+def _lives(session: Session, derogation_ids: Sequence[UUID] | None) -> dict[UUID, _Life]:
+    """Return the decisions of some derogations, or of all."""
+    statement, parameters = (_LIVES, {}) if derogation_ids is None else (_LIVES_OF, {"derogation_ids": derogation_ids})
     found: dict[UUID, list[_Row]] = {}
-    for row in session.execute(statement):
+    for row in session.execute(statement, parameters):
         found.setdefault(row.derogation_id, []).append(row)
     return {
         derogation_id: _Life(tuple(DecisionFacts(*row[2:]) for row in rows), {row.id: row.reference for row in rows})
@@ -217,7 +219,8 @@ def _lives(session: Session, statement: _Query) -> dict[UUID, _Life]:
     }
 
 
-_LIVES_OF = select(*_FACTS).where(Decision.derogation_id.in_(bindparam("derogation_ids", expanding=True)))
+_LIVES = select(*_FACTS)
+_LIVES_OF = _LIVES.where(Decision.derogation_id.in_(bindparam("derogation_ids", expanding=True)))
 
 
 def decision_facts(decision: Decision) -> DecisionFacts:
@@ -329,7 +332,7 @@ def _coverages(
         return ()
     may_cover = {id_: rows for id_, rows in found.items() if rows[0].reference is not None or not rows[0].has_list}
     found = may_cover or dict(list(found.items())[:MOST_LISTING_OTHERS])
-    lives = _lives(session, _LIVES_OF.params(derogation_ids=list(found)))
+    lives = _lives(session, list(found))
     coverages = [
         _coverage(rows, lives.get(derogation_id, _Life()), day=day, known_at=known_at)
         for derogation_id, rows in found.items()
@@ -396,7 +399,7 @@ _LINES = select(*_LINE_COLUMNS).join(Manufacturer, Manufacturer.id == Derogation
 def list_standings(session: Session, *, day: date, known_at: datetime) -> Sequence[DerogationStanding]:
     """Return where every derogation stands on a day, as known at an instant, by name; two SQL."""
     rows = session.execute(_LINES.order_by(*_ORDER)).all()
-    return _standings(rows, _lives(session, select(*_FACTS)), day=day, known_at=known_at)
+    return _standings(rows, _lives(session, None), day=day, known_at=known_at)
 
 
 def get_sheet(session: Session, derogation_id: UUID, *, day: date, known_at: datetime) -> DerogationStanding:
@@ -408,7 +411,7 @@ def get_sheet(session: Session, derogation_id: UUID, *, day: date, known_at: dat
     rows = session.execute(_LINES.where(Derogation.id == derogation_id)).all()
     if not rows:
         raise DerogationNotFound(N_("There is no such derogation."), next_step=N_("Search the register."))
-    lives = _lives(session, _LIVES_OF.params(derogation_ids=[derogation_id]))
+    lives = _lives(session, [derogation_id])
     return _standings(rows, lives, day=day, known_at=known_at)[0]
 
 
@@ -416,7 +419,7 @@ def list_choices(session: Session, *, day: date, known_at: datetime, patient_id:
     """Return the derogations that may concern a patient, those in force first, then by name; two SQL."""
     may_concern = or_(Derogation.patient_id.is_(None), Derogation.patient_id == patient_id)
     rows = session.execute(_LINES.where(may_concern).order_by(*_ORDER)).all()
-    lives = _lives(session, _LIVES_OF.params(derogation_ids=[row.id for row in rows]))
+    lives = _lives(session, [row.id for row in rows])
     standings = _standings(rows, lives, day=day, known_at=known_at)
     return sorted(standings, key=lambda found: found.status is not DerogationStatus.IN_FORCE)
 
@@ -438,7 +441,7 @@ def list_derogations(
     read_count = limit if filters.status is None else MOST_SCANNED
     statement = _LINES.where(*_conditions(filters, after)).order_by(*_ORDER).limit(read_count + 1)
     rows = session.execute(statement).all()
-    lives = _lives(session, _LIVES_OF.params(derogation_ids=[row.id for row in rows])) if rows else {}
+    lives = _lives(session, [row.id for row in rows]) if rows else {}
     read = _standings(rows[:read_count], lives, day=day, known_at=known_at)
     kept = [found for found in read if filters.status in {None, found.status}]
     if len(kept) > limit:

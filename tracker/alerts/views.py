@@ -16,6 +16,7 @@ from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
 from tracker.outbox import queries as outbox
+from tracker.vigilance.rules import case_number
 
 bp = Blueprint("alerts", __name__, template_folder="templates")
 
@@ -141,7 +142,7 @@ def _vigilance(session: Session, actor: Actor) -> list[Todo]:
     waiting = queries.list_untransmitted(session)
     return [
         Todo(
-            _("Incident no. %(number)s to transmit", number=incident.number),
+            _("Incident %(number)s to transmit", number=case_number(incident.number)),
             _(
                 "Declared by %(name)s. ANSM and the manufacturer are told without delay.",
                 name=incident.declared_by_name,

@@ -371,7 +371,7 @@ def test_what_leads_to_quarantine_may_be_decided_otherwise_by_a_pharmacist() -> 
 
 
 def test_a_scan_is_repeated_short_and_printable() -> None:
-    assert rules.printable("10A1\x1d21S\x00\ud800") == "10A1\u241d21S\ufffd\ufffd"
+    assert rules.printable("10A1\x1d21S\x00\ud800") == "10A1\u2039GS\u203a21S\ufffd\ufffd"
     assert rules.printable("x" * 500) == "x" * 80 + "…"
 
 

@@ -348,9 +348,9 @@ def printable(text: str) -> str:
     """Return a scan as a sentence may repeat it: short, its group separators visible, nothing unprintable.
 
     >>> printable("10A1" + chr(29) + "21S" + chr(0))
-    '10A1␝21S�'
+    '10A1‹GS›21S�'
     """
-    shown = "".join(c if c.isprintable() else "\u241d" if c == "\x1d" else "\ufffd" for c in text[:_MOST_TEXT])
+    shown = "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text[:_MOST_TEXT])
     return shown if len(text) <= _MOST_TEXT else shown + "…"
 
 

@@ -65,6 +65,7 @@ def make_unit(
     serial_number: str | None = None,
     expiration_date: date | None = SHELF_LIFE_END,
     hold: NewHold | None = None,
+    raw_scan: bytes = b"]d2" + GTIN.encode(),
     actor: Actor = ALICE,
 ) -> UnitView:
     """Receive a unit, in quarantine when it has a hold, and return it."""
@@ -75,7 +76,7 @@ def make_unit(
         serial_number=serial_number,
         expiration_date=expiration_date,
         udi_di=GTIN,
-        raw_scan=b"]d2" + GTIN.encode(),
+        raw_scan=raw_scan,
     )
     event = Event.INVALID_RECEIPT if hold else Event.VALID_RECEIPT
     unit = service.create_unit(session, db.new_id(), new=new, event=event, reason="", hold=hold, actor=actor, now=NOW)

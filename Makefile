@@ -13,6 +13,7 @@ RUNTIME := .venv/runtime-$(call hash,requirements.txt)
 TOOLS := .venv/tools-$(call hash,tests/requirements.txt)
 WORKERS ?= 2
 ROWS ?= 10000
+TESTS ?= tests/architecture tests/unit scanners tracker config
 
 .PHONY: help run test check bench requirements translations browser clean
 
@@ -30,7 +31,7 @@ check: $(TOOLS) translations  ## run what needs no browser and little time: styl
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/architecture tests/unit scanners tracker config
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 bench: $(TOOLS) translations  ## measure over HTTP against the floor of this machine: make bench ROWS=100000
 	$(BIN)/python -m benchmarks --rows $(ROWS)

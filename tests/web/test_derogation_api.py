@@ -140,6 +140,12 @@ def test_bad_input_has_its_code_and_writes_nothing(
         assert len(queries.list_decisions(session, ended)) == 1
 
 
+def test_a_decision_may_come_without_its_letter(program: WithToken, ended: UUID) -> None:
+    answer = program(ALICE).post(f"/api/v1/derogations/{ended}/decisions", extension(letter=None))
+
+    assert (answer.status_code, answer.json["document_id"]) == (201, None)
+
+
 def test_an_id_used_for_another_decision_is_a_conflict(program: WithToken, ended: UUID) -> None:
     alice = program(ALICE)
     body = extension()

@@ -304,6 +304,29 @@ def test_a_new_derogation_is_entered_with_its_first_decision(person: LogIn, data
     assert "Valves SA" in page.text
 
 
+def test_the_company_may_be_chosen_from_the_list(person: LogIn, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+
+    answer = person(ALICE).post("/derogations/new", global_derogation(manufacturer_id=str(maker), company=""))
+
+    assert answer.status_code == 303
+    with db.transaction(database, HOSPITAL_A) as session:
+        (found,) = queries.list_standings(session, day=TODAY, known_at=clock.utc_now())
+        assert found.manufacturer_id == maker
+
+
+def test_a_reference_that_enters_later_is_shown_as_such(person: LogIn, score: UUID) -> None:
+    alice = person(ALICE)
+    alice.post(f"/derogations/{score}/decisions/new", extension(references="1-020163C"))
+
+    page = alice.get(f"/derogations/{score}?day={(TODAY - timedelta(days=400)).isoformat()}")
+    before = alice.get(f"/derogations/{score}?day=2024-01-01")
+
+    assert page.text.count("1-020163C") == 1
+    assert before.text.count(">later<") == 20
+
+
 def test_a_new_derogation_sent_twice_is_one(person: LogIn, database: db.Database) -> None:
     alice = person(ALICE)
     form = global_derogation()
@@ -414,6 +437,8 @@ def test_a_suspension_or_withdrawal_is_shown_large(
     assert answer.status_code == 303
     assert f'data-status="{kind.value}"' in page.text
     assert status(database, score) is DerogationStatus(kind.value)
+    yesterday = f'datetime="{(TODAY - timedelta(days=1)).isoformat()}"'
+    assert (yesterday in alice.get("/derogations?q=SOCRE").text) == (kind is DecisionKind.WITHDRAWN)
 
 
 def test_every_page_is_french_for_french_readers(person: LogIn, score: UUID) -> None:

@@ -62,6 +62,30 @@ def check_password(password: str, *, email: str) -> None:
         raise PasswordRefused(N_("The password must not contain the name of the account."))
 
 
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "Windows": "Windows",
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_of(user_agent: str) -> str:
+    """Return the browser and the system that a User-Agent names, or its beginning: for a person to know their own.
+
+    >>> browser_of("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    'Firefox, Windows'
+    >>> browser_of("curl/8.5.0")
+    'curl/8.5.0'
+    """
+    browser = next((name for mark, name in _BROWSERS.items() if f"{mark}/" in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), "")
+    return ", ".join(part for part in (browser, system) if part) or user_agent[:60]
+
+
 def is_live(*, last_seen_at: datetime, expires_at: datetime, idle: timedelta, now: datetime) -> bool:
     """Test whether a log-in session still holds: not past its end, and used recently enough."""
     return now < expires_at and now - last_seen_at < idle

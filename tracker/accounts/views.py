@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from tracker import clock, db, http
 from tracker.accounts import forms, queries, service
 from tracker.accounts.models import Person
-from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
+from tracker.accounts.rules import ROLE_LABELS, SessionPolicy, browser_of
 from tracker.accounts.service import LoginRefused, NewPerson
 from tracker.actor import Permission, Role
 from tracker.errors import N_, Conflict, InvalidInput, TraceError
@@ -34,7 +34,11 @@ def _policy() -> SessionPolicy:
 def login() -> Response:
     """Show the log-in page."""
     form = forms.LogInForm(next=request.args.get("next", ""))
-    return make_response(render_template("accounts/login.html", form=form))
+    return make_response(render_template("accounts/login.html", form=form, demonstration=_is_demonstration()))
+
+
+def _is_demonstration() -> bool:
+    return bool(http.web().values["demonstration"])
 
 
 @bp.post("/login")
@@ -43,11 +47,12 @@ def log_in() -> Response:
     """Log a person in and lead back to the page they wanted."""
     form = forms.LogInForm()
     if not form.validate():
-        return make_response(render_template("accounts/login.html", form=form), 422)
+        page = render_template("accounts/login.html", form=form, demonstration=_is_demonstration())
+        return make_response(page, 422)
     try:
         token = _open_session(forms.text_of(form.email), forms.text_of(form.password))
     except TraceError as error:
-        return http.rejected("accounts/login.html", form, error)
+        return http.rejected("accounts/login.html", form, error, demonstration=_is_demonstration())
     session.clear()  # a form token made before the log-in is worth nothing after it
     answer = redirect(http.safe_next(form.next.data), code=303)
     answer.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Lax", secure=http.web().values["secure_cookies"])
@@ -125,6 +130,7 @@ def _account_page(
         "token_form": token_form,
         "password_form": password_form,
         "secret": secret,
+        "browser_of": browser_of,
     }
     if error is not None:
         return http.rejected("accounts/account.html", password_form, error, **shown)

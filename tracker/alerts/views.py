@@ -20,6 +20,7 @@ from tracker.vigilance.rules import case_number
 
 bp = Blueprint("alerts", __name__, template_folder="templates")
 
+_INCIDENT = "exclamation-triangle"
 _MAIL_PATIENCE = timedelta(minutes=15)
 _DECISION_PATIENCE = timedelta(days=90)
 """How long somebody waits for a patient's decision; later, the operation is planned anew or given up."""
@@ -64,6 +65,7 @@ def home() -> Response:
             *_theatre(session, actor, now),
             *_vigilance(session, actor),
             *_mail(session, actor, now),
+            *_office(actor),
         ]
         warnings, standings = _warnings(session, actor, now=now, today=today)
         job = {
@@ -72,7 +74,7 @@ def home() -> Response:
         }
     page = render_template(
         "alerts/home.html",
-        todos=todos,
+        todos=sorted(todos, key=lambda todo: todo.urgency != "urgent"),
         warnings=warnings,
         counts=_counts(standings),
         job=job,
@@ -150,10 +152,28 @@ def _vigilance(session: Session, actor: Actor) -> list[Todo]:
             url_for("vigilance.show", incident_id=incident.id),
             _("Read and transmit"),
             urgency="urgent",
-            icon="exclamation-triangle",
+            icon=_INCIDENT,
         )
         for incident in waiting
     ]
+
+
+def _office(actor: Actor) -> list[Todo]:
+    """Return where the people of the office begin, whether or not something waits."""
+    todos = []
+    if actor.can(Permission.INCIDENT_TRANSMIT):
+        text = _("Scan or type the unit; its lot is held at once.")
+        todos.append(Todo(_("Declare an incident"), text, url_for("vigilance.new"), _("Declare"), icon=_INCIDENT))
+    if actor.can(Permission.RECALL_READ) and not actor.can(Permission.RECEPTION_WRITE):
+        text = _("Which units and which patients carry a lot: one list, at once.")
+        todos.append(Todo(_("Find a lot"), text, url_for("vigilance.recall"), _("Search"), icon="search"))
+    if actor.can(Permission.AUDIT_READ):
+        text = _("Who did what, when, to what; and the proof that nothing was changed since.")
+        todos.append(Todo(_("Read the trail"), text, url_for("audit.index"), _("Open the trail"), icon="link-45deg"))
+    if actor.can(Permission.PERSON_MANAGE):
+        text = _("Open an account, change what a person may do, close an account.")
+        todos.append(Todo(_("Manage accounts"), text, url_for("accounts.people"), _("See"), icon="person-gear"))
+    return todos
 
 
 def _mail(session: Session, actor: Actor, now: datetime) -> list[Todo]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+import psycopg
 import uuid_utils.compat
 from sqlalchemy import DateTime, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy import create_engine as sqlalchemy_create_engine
@@ -143,9 +144,25 @@ def transaction(database: Database, establishment_id: UUID | None) -> Iterator[S
         establishment_id: whose rows can be seen and written; None sees no tenant's rows at all.
     """
     with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
-        with session.begin():
-            _enter(session, str(establishment_id or ""))
+        _begin(session, database, str(establishment_id or ""))
+        try:
             yield session
+        except BaseException:
+            session.rollback()
+            raise
+        session.commit()
+
+
+def _begin(session: Session, database: Database, establishment_id: str) -> None:
+    """Begin the transaction, on a new connection when the server was restarted since the last one: nothing is lost."""
+    session.begin()
+    try:
+        _enter(session, establishment_id)
+    except psycopg.OperationalError:
+        session.invalidate()
+        database.engine.dispose(close=False)
+        session.begin()
+        _enter(session, establishment_id)
 
 
 def _enter(session: Session, establishment_id: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
+import psycopg
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import format_date, get_locale, gettext
 from flask_wtf import FlaskForm
@@ -76,6 +77,7 @@ def install(app: Flask, web: Web) -> None:
     app.register_error_handler(CSRFError, answer_csrf)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(OperationalError, answer_operational)
+    app.register_error_handler(psycopg.OperationalError, answer_lost)
     app.register_error_handler(Exception, answer_defect)
 
 
@@ -287,6 +289,8 @@ def answer_http(error: HTTPException) -> BaseResponse:
 
 def answer_operational(error: OperationalError) -> BaseResponse:
     """Answer a deadlock, a lock or statement time-out: nothing was written, the same request may be sent again."""
+    if error.connection_invalidated:
+        return answer_lost(error)
     if getattr(error.orig, "sqlstate", None) not in _CANCELLED_BY_SERVER:
         return answer_defect(error)
     logger.warning("busy: %s", getattr(error.orig, "sqlstate", ""))
@@ -294,6 +298,17 @@ def answer_operational(error: OperationalError) -> BaseResponse:
         Busy(
             N_("The database is busy with the same data. Nothing was written."),
             next_step=N_("Send the same request again in a few seconds."),
+        )
+    )
+
+
+def answer_lost(error: Exception) -> BaseResponse:
+    """Answer a database that stopped or was restarted in the middle: a request that is sent again is written once."""
+    logger.warning("database lost: %s", type(error).__name__)
+    return answer_error(
+        Busy(
+            N_("The database did not answer for a moment."),
+            next_step=N_("Send the same request again in a few seconds: it is written once."),
         )
     )
 

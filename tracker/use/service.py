@@ -180,26 +180,9 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     organisation.get_ward(session, new.ward_id)
     rules.check_day(new.used_on, today=today, received_on=derogations.paris_day(unit.created_at))
     check = _check_locked(session, unit, new, now=now)
-    if not check.gate.is_open or check.coverage is None or check.consent is None:
+    if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
-    values = {
-        **_values(new),
-        "id": use_id,
-        "establishment_id": actor.establishment_id,
-        "device_id": unit.id,
-        "derogation_id": check.coverage.derogation_id,
-        "consent_event_id": check.consent.event_id,
-        "operator_name": operator.display_name,
-        "findings": [finding.as_json() for finding in check.gate.findings],
-        "recorded_at": now,
-        "recorded_by_id": actor.id,
-        "recorded_by_name": actor.display_name,
-    }
-    use: DeviceUse | None = session.scalar(
-        upsert(DeviceUse).values(values).on_conflict_do_nothing().returning(DeviceUse)
-    )
-    if use is None:  # the same id for another unit, at this very moment
-        raise UseChanged(_OTHER_CONTENT, next_step=N_("Start again."))
+    use = _insert(session, use_id, new=new, unit_id=unit.id, check=check, operator=operator, actor=actor, now=now)
     device_service.mark_used(
         session, unit.id, event=Event.IMPLANTATION, reason=new.intervention.value, actor=actor, now=now
     )
@@ -211,11 +194,51 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
         details={
             "device": str(unit.id),
             "patient": str(new.patient_id),
-            "derogation": str(check.coverage.derogation_id),
+            "derogation": str(use.derogation_id),
             "used_on": new.used_on.isoformat(),
         },
         now=now,
     )
+    return use
+
+
+def _insert(
+    session: Session,
+    use_id: UUID,
+    *,
+    new: NewUse,
+    unit_id: UUID,
+    check: Check,
+    operator: Person,
+    actor: Actor,
+    now: datetime,
+) -> DeviceUse:
+    """Write the use of an open gate.
+
+    Raises:
+        UseRefused: nothing that allows the use is named.
+        UseChanged: the same id came for another unit at this very moment.
+    """
+    if check.coverage is None or check.consent is None:
+        raise UseRefused(check.gate.findings)
+    values = {
+        **_values(new),
+        "id": use_id,
+        "establishment_id": actor.establishment_id,
+        "device_id": unit_id,
+        "derogation_id": check.coverage.derogation_id,
+        "consent_event_id": check.consent.event_id,
+        "operator_name": operator.display_name,
+        "findings": [finding.as_json() for finding in check.gate.findings],
+        "recorded_at": now,
+        "recorded_by_id": actor.id,
+        "recorded_by_name": actor.display_name,
+    }
+    use: DeviceUse | None = session.scalar(
+        upsert(DeviceUse).values(values).on_conflict_do_nothing().returning(DeviceUse)
+    )
+    if use is None:
+        raise UseChanged(_OTHER_CONTENT, next_step=N_("Start again."))
     return use
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -21,6 +22,9 @@ from tests.hospital import HOSPITAL_A, KEYRING, enter, fill
 from tracker import db, embedded, maintenance
 
 _PASSWORD = "trace59"
+
+hypothesis.settings.register_profile("house", deadline=None)  # time is measured in benchmarks/, never in a test
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from flask_babel import format_date, get_locale, gettext
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
@@ -55,6 +55,12 @@ class Busy(Conflict):
     code = "busy"
 
 
+class ValueUnkeepable(InvalidInput):
+    """The database cannot hold a value: a NUL character in a text, a number beyond its range."""
+
+    code = "value-unkeepable"
+
+
 class NotLoggedIn(NotPermitted):
     """Nobody is logged in."""
 
@@ -77,6 +83,7 @@ def install(app: Flask, web: Web) -> None:
     app.register_error_handler(CSRFError, answer_csrf)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(OperationalError, answer_operational)
+    app.register_error_handler(DataError, answer_data)
     app.register_error_handler(psycopg.OperationalError, answer_lost)
     app.register_error_handler(Exception, answer_defect)
 
@@ -309,6 +316,17 @@ def answer_lost(error: Exception) -> BaseResponse:
         Busy(
             N_("The database did not answer for a moment."),
             next_step=N_("Send the same request again in a few seconds: it is written once."),
+        )
+    )
+
+
+def answer_data(error: DataError) -> BaseResponse:
+    """Answer a value that passed every form and that no column can hold; nothing was written."""
+    logger.warning("a value cannot be kept at %s: %s", request.endpoint, getattr(error.orig, "sqlstate", None))
+    return answer_error(
+        ValueUnkeepable(
+            N_("A value has a character or a size that cannot be kept. Nothing was written."),
+            next_step=N_("Go back, type it again without special characters, and send the form again."),
         )
     )
 

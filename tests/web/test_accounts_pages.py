@@ -270,31 +270,6 @@ def test_a_session_that_was_idle_too_long_leads_to_the_log_in(person: LogIn, dat
     assert (answer.status_code, answer.location) == (303, "/login?next=/account")
 
 
-@pytest.mark.parametrize(("code", "language", "word"), [("fr", "fr", "Se connecter"), ("en", "en", "Log in")])
-def test_the_language_is_chosen_and_kept(visitor: FlaskClient, code: str, language: str, word: str) -> None:
-    answer = visitor.get(f"/language/{code}?next=/login")
-
-    page = visitor.get("/login")
-    assert (answer.status_code, answer.location) == (303, "/login")
-    assert f'<html lang="{language}"' in page.text
-    assert word in words(page)
-
-
-def test_french_is_the_first_language(app: Flask) -> None:
-    page = app.test_client().get("/login", headers={"Accept-Language": "de"})
-
-    assert '<html lang="fr"' in page.text
-
-
-@pytest.mark.parametrize("address", ["/language/de?next=/login", "/language/en?next=//evil.test"])
-def test_an_odd_language_or_way_back_changes_nothing(visitor: FlaskClient, address: str) -> None:
-    answer = visitor.get(address)
-
-    assert answer.status_code == 303
-    assert answer.location in {"/login", "/"}
-    assert '<html lang="en"' in visitor.get("/login").text
-
-
 def test_the_account_page_shows_this_log_in_and_ends_another(person: LogIn) -> None:
     alice = person(ALICE)
     person(ALICE)

@@ -8,12 +8,14 @@ from uuid import UUID
 import psycopg.errors
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from tests.hospital import ALICE, CHARLIE, ERIC, GUY, HOSPITAL_A, KEYRING, NOW, PEOPLE
+from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, KEYRING, NOW, PEOPLE
 from tests.pages import words
 from tests.web.conftest import Person, Program
 from tracker import clock, db, http, schedule
+from tracker.accounts.views import LOCALE_COOKIE
 from tracker.actor import Actor
 from tracker.alerts.rules import HEADS_JOB, MAIL_JOB, SILENCE_ALARMS, WARNING_JOB
 from tracker.app import MAX_BODY_BYTES, health_state
@@ -39,6 +41,14 @@ def break_route(app: Flask, error: Exception, endpoint: str = "alerts.home") -> 
 @pytest.fixture
 def api_endpoint(app: Flask) -> str:
     return str(next(rule.endpoint for rule in app.url_map.iter_rules() if rule.rule == "/api/v1/units"))
+
+
+@pytest.fixture
+def visitor(app: Flask) -> FlaskClient:
+    """Somebody who is not logged in, in English."""
+    client = app.test_client()
+    client.set_cookie(LOCALE_COOKIE, "en")
+    return client
 
 
 def test_an_unknown_address_is_told_with_a_way_on(person: LogIn) -> None:
@@ -145,12 +155,45 @@ def test_a_database_that_is_gone_is_a_defect_and_not_busy(app: Flask, person: Lo
     assert alice.get("/").status_code == 500
 
 
+@pytest.mark.parametrize("query", ["subject=%00", "before=99999999999999999999"])
+def test_a_value_that_no_column_can_hold_is_refused_and_is_no_defect(person: LogIn, query: str) -> None:
+    answer = person(FANNY).get(f"/audit?{query}")
+
+    assert answer.status_code == 422
+    assert "cannot be kept" in words(answer)
+
+
 def test_a_script_that_asks_for_a_fragment_gets_one(app: Flask, person: LogIn) -> None:
     answer = person(CHARLIE).fragment("/audit/verify")
 
     assert answer.status_code == 403
     assert "<html" not in answer.text
     assert "data-problem-title" in answer.text
+
+
+@pytest.mark.parametrize(("code", "language", "word"), [("fr", "fr", "Se connecter"), ("en", "en", "Log in")])
+def test_the_language_is_chosen_and_kept(visitor: FlaskClient, code: str, language: str, word: str) -> None:
+    answer = visitor.get(f"/language/{code}?next=/login")
+
+    page = visitor.get("/login")
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert f'<html lang="{language}"' in page.text
+    assert word in words(page)
+
+
+def test_french_is_the_first_language(app: Flask) -> None:
+    page = app.test_client().get("/login", headers={"Accept-Language": "de"})
+
+    assert '<html lang="fr"' in page.text
+
+
+@pytest.mark.parametrize("address", ["/language/de?next=/login", "/language/en?next=//evil.test"])
+def test_an_odd_language_or_way_back_changes_nothing(visitor: FlaskClient, address: str) -> None:
+    answer = visitor.get(address)
+
+    assert answer.status_code == 303
+    assert answer.location in {"/login", "/"}
+    assert '<html lang="en"' in visitor.get("/login").text
 
 
 @pytest.mark.parametrize("address", ["/", "/login", "/no-such-page", "/health", "/api/v1/units", "/audit"])

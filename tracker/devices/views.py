@@ -88,6 +88,7 @@ def _unit_page(
     *,
     hold_form: forms.HoldForm | None = None,
     release_form: forms.ReleaseForm | None = None,
+    failed_release_id: UUID | None = None,
     error: TraceError | None = None,
 ) -> Response:
     actor = http.current_actor()
@@ -109,6 +110,7 @@ def _unit_page(
         request_id=db.new_id(),
         hold_form=hold_form or forms.HoldForm(formdata=None, request_id=str(db.new_id())),
         release_form=release_form or forms.ReleaseForm(formdata=None),
+        failed_release_id=failed_release_id,
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",
         may_deliver=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
@@ -134,7 +136,7 @@ def _reason(hold: Hold) -> str:
 def _raw_text(raw: bytes | None) -> str:
     """Return a scan as a page can show it: group separators visible, nothing unprintable."""
     text = (raw or b"").decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "\u241d" if c == "\x1d" else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text)
 
 
 @bp.get("/units/<number>/deliver")
@@ -211,7 +213,7 @@ def release_hold(number: str, hold_id: UUID) -> Response:
     """Release one hold of a unit."""
     form = forms.ReleaseForm()
     if not form.validate():
-        return _unit_page(number, release_form=form)
+        return _unit_page(number, release_form=form, failed_release_id=hold_id)
     reason = forms.words(form.reason)
     try:
         with http.transaction() as session:
@@ -219,7 +221,7 @@ def release_hold(number: str, hold_id: UUID) -> Response:
                 session, hold_id, reason=reason, actor=http.current_actor(), now=clock.utc_now()
             )
     except (Conflict, InvalidInput, RuleRefused) as error:
-        return _unit_page(number, release_form=form, error=error)
+        return _unit_page(number, release_form=form, failed_release_id=hold_id, error=error)
     word = _(rules.STATE_LABELS[state])
     flash(_("The hold is released. The unit %(number)s is now: %(state)s.", number=number, state=word), "success")
     return redirect(url_for("devices.show", number=number), code=303)

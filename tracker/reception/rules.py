@@ -347,8 +347,8 @@ def _of_reading(facts: Facts) -> Iterable[Finding]:
 def printable(text: str) -> str:
     """Return a scan as a sentence may repeat it: short, its group separators visible, nothing unprintable.
 
-    >>> printable("10A1" + chr(29) + "21S" + chr(0))
-    '10A1‹GS›21S�'
+    >>> printable("10A1" + chr(29) + "21S" + chr(0)) == "10A1\u2039GS\u203a21S\ufffd"
+    True
     """
     shown = "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text[:_MOST_TEXT])
     return shown if len(text) <= _MOST_TEXT else shown + "…"

@@ -193,6 +193,8 @@ def test_a_scan_that_names_nobody_says_why_and_keeps_what_was_scanned(
     assert says in page.text
     assert "MARTIN-BRÉANT Marie" in page.text
     assert f'value="{case.patient_id}"' in page.text
+    assert (f"Read: {raw}" in page.text) == (not raw.startswith("IS"))
+    assert f'value="{raw}"' not in page.text  # the next scan would be typed behind it
 
 
 def test_nothing_of_a_patient_label_comes_back(person: LogIn) -> None:

@@ -85,6 +85,7 @@ def _results(
         asked=asked,
         sex_words=_sex_words(),
         may_write=http.current_actor().can(Permission.PATIENT_WRITE),
+        typed=scanned.raw.strip() if scanned else "",
         new_form=_prefilled(identity) if identity else None,
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",

@@ -174,10 +174,21 @@ def _render(
         form=form if is_open or objection or (form and form.errors) else None,
         asks_consent=any(finding.code.startswith("consent-") and finding.blocks for finding in shown),
         derogation_id=check.coverage.derogation_id if check and check.coverage else None,
+        known=_known(subject),
         objection=objection,
         raw=raw,
     )
     return make_response(page, objection.status if objection else 422 if form and form.errors else 200)
+
+
+def _known(subject: Subject) -> dict[str, str]:
+    """Return the hidden fields that carry what was scanned so far."""
+    known = {}
+    if subject.patient is not None:
+        known["patient"] = str(subject.patient.id)
+    if subject.unit is not None:
+        known["unit"] = subject.unit.number
+    return known
 
 
 def _usual_check(session: Session, subject: Subject, *, now: datetime) -> service.Check | None:

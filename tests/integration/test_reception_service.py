@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
+from scanners import Udi
 from tests.bench import (
     LABEL,
     PATIENT_LABEL,
@@ -94,6 +95,8 @@ def test_a_request_id_is_not_reused_for_another_box(session: Session, definition
         receive(session, reception_id, box(SERIAL_LABEL), line_id=line_id)
     with pytest.raises(RequestIdReused):
         receive(session, open_one(session), box(LABEL), line_id=line_id)
+    with pytest.raises(RequestIdReused):
+        receive(session, reception_id, box(LABEL, typed=Udi(serial="S9")), line_id=line_id)
 
     assert count(session, Device) == 1
 

@@ -227,8 +227,9 @@ def _check_kept(box: Box) -> None:
 
 
 def _same_line(session: Session, line_id: UUID, *, reception_id: UUID, box: Box) -> LineView:
-    line = queries.get_line(session, line_id)
-    check_same_request(is_same=(line.reception_id, line.raw_scan) == (reception_id, _raw(box)))
+    line, udi = queries.get_line(session, line_id), queries.udi_of(box)
+    earlier = (line.reception_id, line.raw_scan, line.lot_number, line.serial_number, line.expiration_date)
+    check_same_request(is_same=earlier == (reception_id, _raw(box), udi.lot, udi.serial, udi.expiration_date))
     return line
 
 

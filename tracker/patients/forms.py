@@ -29,7 +29,11 @@ class PatientForm(FlaskForm):
     family_name = StringField(_l("Birth family name"), validators=[DataRequired(), Length(max=100)])
     given_names = StringField(_l("Birth given names"), validators=[DataRequired(), Length(max=100)])
     birth_date = DateField(_l("Birth date"), validators=[InputRequired()])
-    sex = SelectField(_l("Sex"), choices=[SelectChoice(sex.value, _l(label)) for sex, label in SEX_LABELS.items()])
+    sex = SelectField(
+        _l("Sex"),
+        choices=[SelectChoice("", "—"), *(SelectChoice(sex.value, _l(label)) for sex, label in SEX_LABELS.items())],
+        validators=[InputRequired(_l("Choose the sex."))],
+    )
     birth_place_code = StringField(_l("INSEE code of the birth place"), validators=[Optional(), Length(max=5)])
     used_name = StringField(_l("Used name"), validators=[Optional(), Length(max=100)])
     ins_matricule = StringField(_l("INS"), validators=[Optional(), Length(max=21)])

@@ -74,6 +74,17 @@ def test_an_odd_search_finds_nothing_and_breaks_nothing(session: Session, text: 
         assert queries.list_units(session, before=None, limit=10, filters=UnitFilters(text=text)) == []
 
 
+def test_a_lot_is_listed_for_all_devices_or_for_one(session: Session) -> None:
+    one = make_unit(session, make_definition(session, reference="R1", udi_di=None))
+    other = make_unit(session, make_definition(session, reference="R2", udi_di=None))
+
+    everywhere = queries.list_units_of_lot(session, lot_number="A1")
+    of_one = queries.list_units_of_lot(session, lot_number="A1", definition_id=one.definition.id)
+
+    assert [line.id for line in everywhere] == [one.id, other.id]
+    assert [line.id for line in of_one] == [one.id]
+
+
 def test_units_of_another_hospital_are_not_listed(session: Session) -> None:
     make_unit(session, make_definition(session))
     enter(session, HOSPITAL_B)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from scanners import Udi
+from scanners.udi import unit as unit_label
 from tests.bench import LABEL, SERIAL_LABEL, actions, box, by_hand, codes, count, open_one, read, receive
 from tests.hospital import BOB, CHARLIE, NOW, TODAY
 from tests.stock import (
@@ -272,6 +273,9 @@ def test_a_reference_alone_finds_its_device(session: Session, definition_id: UUI
     line = receive(session, open_one(session), box(REFERENCE, typed=Udi(lot="A1")))
 
     assert line.outcome is Outcome.ACCEPTED
+    assert (
+        receive(session, open_one(session), box(f"]C0{REFERENCE}", typed=Udi(lot="A1"))).definition_id == definition_id
+    )
     assert line.definition_id == definition_id
 
 
@@ -320,7 +324,7 @@ def test_in_theatre_our_label_says_whether_the_unit_may_be_used(session: Session
     assert ask_to_use(session, held.number)[:2] == ["refused", "unit-on-hold"]
     assert ask_to_use(session, used.number)[:2] == ["refused", "unit-not-usable"]
     assert ask_to_use(session, "T590009999999") == ["refused", "scan-invalid"]
-    assert ask_to_use(session, "T599999999994")[:1] == ["refused"]
+    assert ask_to_use(session, unit_label.format(999_999_999)) == ["refused", "unit-unknown"]
 
 
 def test_in_theatre_the_manufacturers_label_says_yes_only_when_it_names_the_unit(

@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, THEATRE
+from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW, THEATRE
 from tests.stock import GTIN, a_hold, make_definition, make_unit
 from tests.web.conftest import Person
 from tracker import db
-from tracker.devices import queries
+from tracker.devices import queries, service
 from tracker.devices.models import DeviceDefinition, Hold, Manufacturer, Movement
 from tracker.devices.queries import UnitView
+from tracker.devices.rules import Event
 
 LogIn = Callable[[object], Person]
 
@@ -146,9 +147,25 @@ def test_a_hold_without_reason_is_not_opened(person: LogIn, unit: UnitView, data
     assert count(database, Hold) == 0
 
 
+def test_a_hold_is_not_opened_on_a_used_unit_nor_under_a_number_used_before(
+    person: LogIn, unit: UnitView, held: UnitView, database: db.Database
+) -> None:
+    alice = person(ALICE)
+    with db.transaction(database, HOSPITAL_A) as session:
+        service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
+
+    used = alice.post(f"/units/{unit.number}/holds", {"reason": "too late", "request_id": str(db.new_id())})
+    reused = alice.post(f"/units/{held.number}/holds", {"reason": "other", "request_id": str(held.holds[0].id)})
+
+    assert (used.status_code, reused.status_code) == (409, 409)
+    assert ">other</textarea>" in reused.text.replace("\r\n", "")
+    assert count(database, Hold) == 1
+
+
 def test_a_manufacturer_and_its_device_enter_the_catalogue(person: LogIn, database: db.Database) -> None:
     alice = person(ALICE)
 
+    asked = alice.get("/manufacturers/new")
     made = alice.post("/manufacturers/new", {"name": "Serf", "vigilance_email": "vigilance@serf.fr"})
     page = alice.get(made.headers["Location"]).text
     with db.transaction(database, HOSPITAL_A) as session:
@@ -158,10 +175,11 @@ def test_a_manufacturer_and_its_device_enter_the_catalogue(person: LogIn, databa
         "reference": "R-1",
         "designation": "Cup",
         "kind": "implant",
-        "udi_di": f"]d201{GTIN}1740013110A1\n{GTIN}",
+        "udi_di": f"]d201{GTIN}1740013110A1\n{GTIN}\nin-house code",
     }
     added = alice.post("/definitions/new", form)
 
+    assert asked.status_code == 200
     assert f'value="{maker_id}"' in page
     assert added.status_code == 303
     listed = alice.get("/definitions?q=R-1").text

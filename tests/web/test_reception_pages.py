@@ -66,6 +66,33 @@ def test_a_delivery_needs_its_supplier_and_keeps_what_was_typed(person: LogIn) -
     assert "BL-77" in page.text
 
 
+def test_a_delivery_is_asked_for_and_its_number_not_used_twice(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+
+    asked = alice.get("/receptions/new")
+    reused = alice.post("/receptions/new", {"supplier": "Somebody else", "request_id": str(bench)})
+
+    assert asked.status_code == 200
+    assert reused.status_code == 409
+    assert "Somebody else" in reused.text
+
+
+def test_a_typed_box_is_not_read_again(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+    alice.post(f"/receptions/{bench}/by-hand", {"reference": "unknown", "lot": "A1", "request_id": str(db.new_id())})
+
+    assert "definition-unknown" in alice.get(f"/receptions/{bench}").text
+    assert alice.post(f"/receptions/{bench}/by-hand", {"lot": "A1"}).status_code == 422
+
+
+def test_a_pharmacist_may_ask_either_question(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+
+    assert "unit-label-needed" in alice.post("/scan", {"raw": LABEL, "purpose": "use"}).text
+    assert "unit-label-needed" not in alice.post("/scan", {"raw": LABEL, "purpose": "receive"}).text
+    assert "unit-label-needed" not in alice.post("/scan", {"raw": LABEL, "purpose": "nonsense"}).text
+
+
 def test_the_script_gets_the_card_alone(person: LogIn, bench: UUID, database: db.Database) -> None:
     answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
 

@@ -247,11 +247,6 @@ def _candidates() -> _Query:
 _CANDIDATES = _candidates()
 
 
-def unit_number(device: Device) -> str:
-    """Return the number on the label of a unit."""
-    return unit_label.format(device.sequence)
-
-
 def read_unit_number(number: str) -> int:
     """Return the sequence that a unit number carries.
 

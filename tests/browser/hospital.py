@@ -83,7 +83,8 @@ class Hospital:
 def read_pdf(content: bytes) -> str:
     """Return the text of all pages, as somebody who selects and copies it gets it."""
     with pdfium.PdfDocument(content) as document:
-        return "\n".join(page.get_textpage().get_text_range() for page in document)
+        words = "\n".join(page.get_textpage().get_text_range() for page in document)
+    return words.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def read_symbols(content: bytes) -> dict[str, str]:

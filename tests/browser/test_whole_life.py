@@ -173,7 +173,7 @@ def use_the_insert(walker: Walker, number: str) -> None:
 
 def hand_the_papers_over(walker: Walker, number: str) -> None:
     paper = read_pdf(walker.read_pdf_of(walker.link("Document du patient (CSP R.5212-42)")))
-    card = read_pdf(walker.read_pdf_of(walker.link("Carte d’implant (règlement 2017/745, art. 18)")))
+    card = read_pdf(walker.read_pdf_of(walker.link("Carte d’implant")))
     for text in (paper, card):
         assert all(
             word in text for word in ("TEST-IMPLANT", "1-020163C", "A1", "S0001", "Amplitude", "Hôpital de la Marche")

@@ -27,6 +27,7 @@ class Walker:
         self._context.set_default_timeout(_ANSWER_MILLISECONDS)
         expect.set_options(timeout=_ANSWER_MILLISECONDS)
         self._walk = walk
+        self._has_folded_menu = size == TELEPHONE
         self._axe = Axe()
         self.page: Page = self._context.new_page()
         self._papers: list[bytes] = []
@@ -42,7 +43,7 @@ class Walker:
         self.page.get_by_label("Adresse électronique").fill(email)
         self.page.get_by_label("Mot de passe").fill(PASSWORD)
         self.page.keyboard.press("Enter")
-        expect(self.page.get_by_role("navigation", name="Principal")).to_be_attached()
+        expect(self.page.get_by_role("heading", name="Que faire maintenant", level=1)).to_be_visible()
 
     def log_out(self) -> None:
         """Log out."""
@@ -53,14 +54,14 @@ class Walker:
     def choose(self, name: str) -> None:
         """Follow an entry of the main menu."""
         self._open_menu()
-        entry = self.page.get_by_role("navigation", name="Principal").get_by_role("link", name=spelled(name))
+        menu = self.page.get_by_role("navigation", name="Principal", include_hidden=True)
+        entry = menu.get_by_role("link", name=spelled(name), include_hidden=True)
         entry.click()
         expect(entry).to_have_attribute("aria-current", "page")
 
     def _open_menu(self) -> None:
-        button = self.page.get_by_role("button", name="Menu", expanded=False)
-        if button.is_visible():
-            button.click()
+        if self._has_folded_menu:
+            self.page.get_by_role("button", name="Menu", expanded=False).click()
 
     def link(self, name: str) -> Locator:
         """Return a link of the page."""

@@ -1,9 +1,7 @@
 """The gate and the use on PostgreSQL: who gets through, what is written, and what two at once may do."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from threading import Barrier, Thread
 from uuid import UUID
 
 import pytest
@@ -12,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.care import MARIE, make_consent, make_patient
-from tests.hospital import ALICE, CHARLIE, DORA, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
+from tests.hospital import ALICE, CHARLIE, DORA, GUY, HOSPITAL_B, NOW, THEATRE, TODAY, enter
 from tests.stock import REFERENCE, a_hold, make_decision, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.accounts.queries import PersonNotFound
@@ -449,69 +447,6 @@ def test_a_place_that_is_taken_is_refused(session: Session) -> None:
 
     with pytest.raises(UseRefused, match=r"is reached \(1\)"):
         record(session, scene.use(unit_number=second.number, patient_id=paul))
-
-
-def at_once(acts: list[Callable[[], object]]) -> list[str]:
-    """Run all acts at once and return what became of each, sorted."""
-    answers: list[str] = []
-    start = Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            act()
-            answers.append("written")
-        except UseRefused as refused:
-            answers.append(next(f.code for f in refused.findings if FINDINGS[f.code].blocks))
-
-    threads = [Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(answers)
-
-
-def recording(database: db.Database, new: NewUse, use_id: UUID) -> Callable[[], object]:
-    def act() -> UUID:
-        with db.transaction(database, HOSPITAL_A) as session:
-            return record(session, new, use_id=use_id).id
-
-    return act
-
-
-def test_two_people_using_one_unit_at_once_use_it_once(database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        scene = make_scene(session)
-
-    answers = at_once([recording(database, scene.use(), db.new_id()) for _one in range(2)])
-
-    assert answers == ["unit-already-used", "written"]
-    with db.transaction(database, HOSPITAL_A) as session:
-        assert count(session) == 1
-
-
-def test_one_form_sent_twice_at_once_is_one_use(database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        scene = make_scene(session)
-    use_id = db.new_id()
-
-    assert at_once([recording(database, scene.use(), use_id) for _one in range(2)]) == ["written", "written"]
-    with db.transaction(database, HOSPITAL_A) as session:
-        assert count(session) == 1
-
-
-def test_the_last_place_under_a_cap_is_given_once(database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        scene = make_scene(session, patient_cap=1)
-        paul = make_patient(session, PAUL)
-        make_consent(session, paul, scene.derogation_id)
-        second = make_unit(session, scene.definition_id)
-    uses = [scene.use(), scene.use(unit_number=second.number, patient_id=paul)]
-
-    answers = at_once([recording(database, new, db.new_id()) for new in uses])
-
-    assert answers == ["patient-cap-reached", "written"]
 
 
 def test_a_patient_already_counted_takes_no_second_place(session: Session) -> None:

@@ -2,8 +2,6 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,88 +10,25 @@ import pypdfium2
 import pytest
 import zxingcpp
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from scanners.udi import ins
-from tests.care import MARIE, make_consent
-from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW, THEATRE, TODAY
-from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.care import MARIE
+from tests.gate import LABEL, LABEL_OF_UNIT, UDI, Case, make_case
+from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW
+from tests.stock import a_hold
 from tests.web.conftest import Person, Program
-from tracker import clock, db
-from tracker.actor import Actor
+from tracker import db
 from tracker.audit.models import AuditEntry
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.rules import UnitState
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
-from tracker.patients import service as patients
-from tracker.patients.rules import INS_TEST_OID, IdentityStatus
+from tracker.patients.rules import IdentityStatus
 from tracker.use.models import DeviceUse
 
 LogIn = Callable[..., Person]
 WithToken = Callable[..., Program]
-
-IDENTITY = replace(MARIE, ins_matricule="280129999999969", ins_oid=INS_TEST_OID, birth_place_code="75056")
-LABEL = (
-    ins.HEADER + "S1280129999999969S21.2.250.1.213.1.4.10S3MARIE JOSEPHE\x1dS4MARTIN-BREANT\x1dS5FS612-03-1956S775056"
-)
-LABEL_OF_UNIT = b"]d201037000000000131730013110A1"
-UDI = "(01)03700000000013(17)300131(10)A1"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A unit that may be used for Marie, one that may not, and what is typed at the gate."""
-
-    patient_id: UUID
-    derogation_id: UUID
-    number: str
-    held: str
-    today: str
-
-    @property
-    def gate(self) -> str:
-        return f"/use?patient={self.patient_id}&unit={self.number}"
-
-    def typed(self, **changes: object) -> dict[str, object]:
-        """Return what a nurse types for a partial revision, some of it replaced."""
-        return {
-            "request_id": str(db.new_id()),
-            "unit": self.number,
-            "patient": str(self.patient_id),
-            "intervention": "partial_revision",
-            "implanted_system": "SCORE cemented, 2011",
-            "side": "left",
-            "used_on": self.today,
-            "operator_id": str(CHARLIE.id),
-            "ward_id": str(THEATRE),
-            "reason": "insert worn, the rest is sound",
-            **changes,
-        }
-
-    def body(self, **changes: object) -> dict[str, object]:
-        """Return the same use as a program sends it."""
-        typed = self.typed(id=str(db.new_id()), unit_number=self.number, patient_id=str(self.patient_id), **changes)
-        return {name: value for name, value in typed.items() if name not in {"request_id", "unit", "patient"}}
-
-
-def make_case(session: Session, *, status: IdentityStatus = IdentityStatus.QUALIFIED, consents: bool = True) -> Case:
-    today = clock.paris_day(clock.utc_now())
-    manufacturer_id = make_manufacturer(session)
-    definition_id = make_definition(session, manufacturer_id=manufacturer_id)
-    derogation_id = make_derogation(session, manufacturer_id, valid_until=today + timedelta(days=100))
-    patient_id = patients.register_patient(
-        session, db.new_id(), traits=IDENTITY, status=status, actor=CHARLIE, now=NOW, today=TODAY
-    ).id
-    if consents:
-        make_consent(session, patient_id, derogation_id)
-    shelf_life = today + timedelta(days=400)
-    unit = make_unit(session, definition_id, expiration_date=shelf_life, raw_scan=LABEL_OF_UNIT)
-    held = make_unit(session, definition_id, expiration_date=shelf_life)
-    device_service.open_hold(session, db.new_id(), number=held.number, hold=a_hold("seal broken"), actor=ALICE, now=NOW)
-    return Case(patient_id, derogation_id, unit.number, held.number, today.isoformat())
 
 
 @pytest.fixture
@@ -467,85 +402,3 @@ def test_pages_speak_french(person: LogIn, case: Case) -> None:
     assert "Ce dispositif peut être utilisé pour ce patient." in visitor.get(case.gate).text
     refused = visitor.post("/use/new", case.typed(intervention="complete_replacement")).text
     assert "La dérogation ne couvre que la reprise partielle" in refused
-
-
-def test_a_program_asks_the_gate(program: WithToken, database: db.Database, case: Case) -> None:
-    question = {"patient_id": str(case.patient_id), "implanted_system": "SCORE, 2011"}
-
-    answer = program(CHARLIE).post("/api/v1/uses/check", question | {"unit_number": case.number})
-    refused = program(CHARLIE).post("/api/v1/uses/check", question | {"unit_number": case.held})
-
-    assert answer.status_code == 200
-    assert told(answer)["is_open"] is True
-    assert [finding["code"] for finding in told(answer)["findings"]] == [
-        "derogation-in-force",
-        "implanted-system-to-compare",
-        "consent-in-force",
-    ]
-    assert told(refused)["is_open"] is False
-    assert told(refused)["findings"][0]["sentence"] == "This unit is on hold: seal broken"
-    assert count(database) == 0
-
-
-def test_a_program_records_a_use(program: WithToken, database: db.Database, case: Case) -> None:
-    body = case.body()
-
-    answer = program(CHARLIE).post("/api/v1/uses", body)
-    again = program(CHARLIE).post("/api/v1/uses", body)
-
-    assert answer.status_code == again.status_code == 201
-    assert told(answer) == told(again)
-    assert told(answer) == {
-        "id": body["id"],
-        "unit_number": case.number,
-        "derogation_id": str(case.derogation_id),
-        "used_on": case.today,
-    }
-    assert count(database) == 1
-
-
-def test_a_refused_use_tells_a_program_every_reason(program: WithToken, database: db.Database, unasked: Case) -> None:
-    answer = program(CHARLIE).post("/api/v1/uses", unasked.body(intervention="complete_replacement"))
-
-    assert answer.status_code == 409
-    assert answer.content_type == "application/problem+json"
-    assert told(answer)["type"] == "use-refused"
-    assert [finding["code"] for finding in told(answer)["findings"]] == ["partial-revision-only", "consent-missing"]
-    assert all(finding["sentence"] and finding["source"] for finding in told(answer)["findings"])
-    assert count(database) == 0
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "code"),
-    [
-        ({"side": "middle"}, 422, "input-invalid"),
-        ({"reason": "   "}, 422, "input-invalid"),
-        ({"used_on": "2190-01-01"}, 422, "use-day-invalid"),
-        ({"operator_id": str(DORA.id)}, 422, "use-operator-invalid"),
-        ({"operator_id": str(UUID(int=9))}, 404, "person-not-found"),
-        ({"ward_id": str(UUID(int=9))}, 404, "ward-not-found"),
-        ({"patient_id": str(UUID(int=9))}, 404, "patient-not-found"),
-        ({"unit_number": "T599999999994"}, 404, "unit-not-found"),
-        ({"unit_number": "nonsense"}, 404, "unit-not-found"),
-    ],
-)
-def test_a_fault_of_a_program_has_its_code(
-    program: WithToken, database: db.Database, case: Case, changes: dict[str, object], status: int, code: str
-) -> None:
-    answer = program(CHARLIE).post("/api/v1/uses", case.body() | changes)
-
-    assert answer.status_code == status
-    assert answer.content_type == "application/problem+json"
-    assert told(answer)["type"] == code
-    assert count(database) == 0
-
-
-@pytest.mark.parametrize("actor", [ALICE, FANNY])
-def test_a_program_may_no_more_than_its_owner(program: WithToken, case: Case, actor: Actor) -> None:
-    assert program(actor).post("/api/v1/uses", case.body()).status_code == 403
-
-
-def test_a_program_of_another_hospital_finds_nothing(program: WithToken, case: Case) -> None:
-    question = {"patient_id": str(case.patient_id), "unit_number": case.number}
-
-    assert program(GUY).post("/api/v1/uses/check", question).status_code == 403

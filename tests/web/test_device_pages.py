@@ -240,3 +240,12 @@ def test_the_barcodes_to_try_are_shown_and_each_is_a_picture(person: LogIn) -> N
     assert page.count("<svg xmlns") >= 15
     assert charlie.get("/demonstration/barcodes/accepted.png").data.startswith(b"\x89PNG")
     assert charlie.get("/demonstration/barcodes/nothing.png").status_code == 404
+
+
+def test_only_the_demonstration_has_barcodes_to_try(person: LogIn) -> None:
+    alice = person(ALICE)
+    values = alice.client.application.extensions["trace59"].values
+
+    values["demonstration_barcodes"] = ()
+
+    assert alice.get("/demonstration/barcodes").status_code == 404

@@ -121,10 +121,10 @@ class Assessment:
         """Return the definition of a box that is not refused.
 
         Raises:
-            LookupError: there is none, which the rules refuse.
+            AssertionError: there is none, which the rules refuse.
         """
         if self.definition is None:
-            raise LookupError("a box without definition is refused")
+            raise AssertionError("a box without definition is refused")
         return self.definition
 
 

@@ -42,6 +42,14 @@ def one_request(connection: http.client.HTTPConnection, request: Request) -> flo
     return elapsed
 
 
+def warm_up(port: int, next_request: Callable[[], Request], *, times: int = 10) -> None:
+    """Let every worker process answer once before anything is measured."""
+    for _turn in range(times):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        one_request(connection, next_request())
+        connection.close()
+
+
 def measure(port: int, next_request: Callable[[], Request], *, clients: int, seconds: float) -> Figures:
     """Drive ``clients`` connections for ``seconds`` and return the figures."""
     times: list[list[float]] = [[] for _ in range(clients)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event, select
 
-from benchmarks.client import Figures, Request, measure
+from benchmarks.client import Figures, Request, measure, warm_up
 from benchmarks.fill import lot_of
 from benchmarks.house import House
 from tracker import commands, db, demonstration
@@ -111,6 +111,7 @@ def measure_all(house: House, *, clients: list[int], seconds: float) -> list[dic
     rows = []
     for action in actions(house):
         statements = count_statements(house, action.make)
+        warm_up(house.port, action.make)
         for count in clients:
             turns = [
                 (

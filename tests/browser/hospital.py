@@ -81,9 +81,10 @@ class Hospital:
 
 
 def read_pdf(content: bytes) -> str:
-    """Return the text of all pages, as somebody who selects and copies it gets it."""
+    """Return the text of all pages, as somebody who selects and copies it gets it, and what the file says of itself."""
     with pdfium.PdfDocument(content) as document:
-        words = "\n".join(page.get_textpage().get_text_range() for page in document)
+        pages = [page.get_textpage().get_text_range() for page in document]
+        words = "\n".join([*document.get_metadata_dict(skip_empty=True).values(), *pages])
     return words.replace("\u00a0", " ").replace("\u202f", " ")
 
 

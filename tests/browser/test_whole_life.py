@@ -273,7 +273,7 @@ def check_what_the_manufacturer_learns(email: EmailMessage) -> None:
     words = read_message(email)
     assert "1-020163C" in words
     assert "A1" in words
-    told = (*NEVER_TOLD, "23/11/1949", "1949-11-23", "1949", "23 novembre", "71,5", "71.5")
+    told = (*NEVER_TOLD, "11/1949", "1949-11", "novembre 1949", "71,5", "71.5")
     assert not [trait for trait in told if trait.casefold() in words.casefold()]
 
 

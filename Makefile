@@ -23,7 +23,7 @@ help:  ## list the targets
 run: $(RUNTIME)  ## start the demonstration hospital and print its address
 	@exec $(BIN)/python -m tracker run
 
-test: $(TOOLS) translations browser  ## run every test, with the coverage gate
+test: $(TOOLS) translations browser  ## run every test and report what they cover
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered || $(AGAIN)
 
 # A test that failed while both cores were busy is asked once more, alone; one that fails twice is red.

@@ -250,7 +250,7 @@ def test_every_act_of_a_person_is_audited() -> None:
 
 
 def test_no_tracked_file_names_a_place_of_one_machine() -> None:
-    places = ["/work" + "/", "/root" + "/", "/home" + "/", "pypi" + ".org", "/opt" + "/pypi", "registry.npmjs" + ".org"]
+    places = [f"{ROOT}/", "/root" + "/", "/home" + "/", "--index" + "-url", "--find" + "-links", "--trusted" + "-host"]
     found = [
         f"{path}: {place}"
         for path in tracked_files()

@@ -54,6 +54,8 @@ clean:  ## remove what the tools left, but never var/ (data and keys)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find tracker -name '*.mo' -delete
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
 # What is installed carries the hash of the files it came from: nothing changed, nothing to fetch.
 
 .venv/bin/python:
@@ -62,11 +64,11 @@ clean:  ## remove what the tools left, but never var/ (data and keys)
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Type: apt-get install python3.11-venv"; exit 1; }
 
 $(RUNTIME): | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PIP) -r requirements.txt
 	@rm -f .venv/runtime-*; touch $@
 
 $(TOOLS): | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	$(PIP) -r tests/requirements.txt
 	@rm -f .venv/runtime-* .venv/tools-*; touch $@ $(RUNTIME)
 
 # Chromium for the browser tests: the system's, else installed by apt where we may, else Playwright's own.

@@ -133,7 +133,7 @@ def make_derogation(
         patient_cap=patient_cap,
         actor=actor,
     )
-    make_scope(session, derogation_id, references, effective_from=effective_from)
+    make_scope(session, derogation_id, references, effective_from=effective_from, actor=actor)
     return derogation_id
 
 

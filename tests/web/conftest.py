@@ -39,7 +39,9 @@ class Person:
         if not self._token:
             found = _TOKEN.search(self.client.get("/account").text)
             self._token = found.group(1) if found else ""
-        return self.client.post(address, data={"csrf_token": self._token, **(data or {})}, **options)
+        answer = self.client.post(address, data={"csrf_token": self._token, **(data or {})}, **options)
+        answer.request.environ["wsgi.input"].close()  # the client spools a large form to a file, and forgets it
+        return answer
 
     def fragment(self, address: str, data: dict[str, object] | None = None) -> TestResponse:
         """Send a form as the page's script does."""

@@ -36,6 +36,7 @@ from tracker.devices import api as devices_api
 from tracker.devices import views as devices_views
 from tracker.documents import views as documents_views
 from tracker.errors import N_
+from tracker.labels import views as labels_views
 from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
 from tracker.reception import api as reception_api
@@ -303,6 +304,7 @@ _VIEWS = (
     derogations_views.bp,
     devices_views.bp,
     documents_views.bp,
+    labels_views.bp,
     outbox_views.bp,
     patients_views.bp,
     reception_views.bp,

@@ -1,6 +1,5 @@
 """Goods-in on PostgreSQL: what is written, once, by whom, and what leaves no trace."""
 
-from datetime import date
 from uuid import UUID
 
 import pytest
@@ -37,7 +36,7 @@ from tracker.devices.models import Device
 from tracker.devices.rules import EntryMethod, RequestIdReused
 from tracker.errors import NotPermitted
 from tracker.reception import queries, service
-from tracker.reception.models import LabelPrint, Reception, ReceptionLine
+from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Box, NewReception, ReceptionNotFound
 from tracker.reception.rules import Outcome, Purpose
 from tracker.reception.service import PatientLabelScanned, ReceptionClosed, ScanEmpty
@@ -225,8 +224,6 @@ def test_only_a_pharmacist_receives(session: Session, definition_id: UUID, actor
         receive(session, reception_id, box(LABEL), actor=actor)
     with pytest.raises(NotPermitted):
         open_one(session, actor=actor)
-    with pytest.raises(NotPermitted):
-        service.print_label(session, db.new_id(), number="T590000000178", actor=actor, now=NOW, today=TODAY)
 
     assert count(session, Device) == 0
 
@@ -243,19 +240,6 @@ def test_a_line_cannot_be_rewritten(session: Session, definition_id: UUID) -> No
     row.outcome = Outcome.REFUSED
     with pytest.raises(ProgrammingError, match="permission denied"), session.begin_nested():
         session.flush()
-
-
-def test_the_label_of_a_unit_is_logged_and_its_second_print_marked(session: Session, definition_id: UUID) -> None:
-    number, first_id = make_unit(session, definition_id).number, db.new_id()
-
-    first = service.print_label(session, first_id, number=number, actor=ALICE, now=NOW, today=TODAY)
-    again = service.print_label(session, first_id, number=number, actor=ALICE, now=NOW, today=TODAY)
-    second = service.print_label(session, db.new_id(), number=number, actor=ALICE, now=NOW, today=TODAY)
-
-    assert (first.is_reprint, again.is_reprint, second.is_reprint) == (False, False, True)
-    assert first.derogation_until == date(2026, 12, 31)
-    assert count(session, LabelPrint) == 2
-    assert actions(session).count("label:printed") == 2
 
 
 def test_deliveries_are_listed_newest_first_with_their_boxes(session: Session, definition_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""The bench, the check of a device, entry by hand, labels: through the pages."""
+"""The bench, the check of a device, entry by hand: through the pages."""
 
 import io
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.web.conftest import Person
 from tracker import clock, db
 from tracker.devices.models import Device
 from tracker.reception import queries, service
-from tracker.reception.models import LabelPrint, ReceptionLine
+from tracker.reception.models import ReceptionLine
 from tracker.reception.queries import NewReception
 
 LABEL = f"]d201{GTIN}1740013110A1"
@@ -369,19 +369,6 @@ def test_the_check_writes_nothing_and_answers_a_patients_label(
 @pytest.mark.parametrize("actor", [ERIC, FANNY])
 def test_who_has_no_device_in_hand_has_no_check_page(person: LogIn, actor: object) -> None:
     assert person(actor).get("/scan").status_code == 403
-
-
-@pytest.mark.parametrize("paper", ["roll", "sheet21", "sheet24", "unknown"])
-def test_a_label_is_printed_as_pdf_and_logged(person: LogIn, bench: UUID, database: db.Database, paper: str) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        number = make_unit(session, make_definition(session, reference="R2", udi_di=None)).number
-
-    answer = person(ALICE).post(f"/units/{number}/label", {"paper": paper, "request_id": str(db.new_id())})
-
-    assert answer.status_code == 200
-    assert answer.content_type == "application/pdf"
-    assert answer.data.startswith(b"%PDF-")
-    assert count(database, LabelPrint) == 1
 
 
 def test_the_bench_shows_the_last_scans_and_leads_to_the_others(person: LogIn, bench: UUID) -> None:

@@ -60,14 +60,3 @@ class ReceptionLine(Tenant, Base):
     at: Mapped[datetime]
     actor_id: Mapped[UUID]
     actor_name: Mapped[str]
-
-
-class LabelPrint(Tenant, Base):
-    """One printing of one unit's label; appended only. The second and later ones are marked on the label."""
-
-    __tablename__ = "label_print"
-    __table_args__ = (Index("ix_label_print_device_id", "device_id"),)
-
-    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
-    at: Mapped[datetime]
-    actor_id: Mapped[UUID]

@@ -1,4 +1,4 @@
-"""Reads of deliveries, their lines and the labels that were printed."""
+"""Reads of deliveries and their lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from tracker.devices.queries import Candidate, FoundDefinition, UnitNotFound, Un
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, InvalidInput, NotFound
 from tracker.reception import rules
-from tracker.reception.models import LabelPrint, Reception, ReceptionLine
+from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.rules import CoverageFacts, DefinitionFacts, Facts, Outcome, Purpose, UnitFacts, Verdict
 
 
@@ -468,9 +468,3 @@ def list_receptions(session: Session, *, before: int | None, limit: int) -> Sequ
     """Return deliveries, newest first, from before the number ``before``."""
     statement = _RECEPTIONS if before is None else _RECEPTIONS.where(Reception.number < before)
     return [ReceptionView(*row) for row in session.execute(statement.order_by(Reception.number.desc()).limit(limit))]
-
-
-def count_earlier_prints(session: Session, device_id: UUID, *, besides: UUID) -> int:
-    """Return how often the label of a unit was printed, the print ``besides`` left out."""
-    statement = select(func.count()).where(LabelPrint.device_id == device_id, LabelPrint.id != besides)
-    return session.scalar(statement) or 0

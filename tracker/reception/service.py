@@ -1,10 +1,10 @@
-"""Actions of goods-in: open a delivery, judge and receive a box, close the delivery, print a label.
+"""Actions of goods-in: open a delivery, judge and receive a box, close the delivery.
 
 The verdict is computed from at most four statements, receiving takes at most nine, whatever is stored; a test counts
 them. A refused box leaves a line and an entry in the trail. The label of a patient leaves nothing at all.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -15,10 +15,7 @@ from scanners import Scan, Status
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
-from tracker.derogations import queries as derogations
-from tracker.devices import queries as devices
 from tracker.devices import service as device_service
-from tracker.devices.queries import UnitView
 from tracker.devices.rules import (
     EntryMethod,
     Event,
@@ -30,7 +27,7 @@ from tracker.devices.rules import (
 )
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 from tracker.reception import queries, rules
-from tracker.reception.models import LabelPrint, Reception, ReceptionLine
+from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Assessment, Box, LineView, NewReception
 from tracker.reception.rules import Outcome, Purpose, Verdict
 
@@ -51,15 +48,6 @@ class ReceptionClosed(Conflict):
     """The delivery is closed: no box can be added."""
 
     code = "reception-closed"
-
-
-@dataclass(frozen=True, slots=True)
-class PrintedLabel:
-    """What the label of one unit says."""
-
-    unit: UnitView
-    derogation_until: date | None
-    is_reprint: bool
 
 
 def check(
@@ -325,42 +313,3 @@ def _add_line(session: Session, line: LineView, *, actor: Actor) -> None:
 
 
 _NEW_LINE = upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id)
-
-
-def print_label(
-    session: Session, print_id: UUID, *, number: str, actor: Actor, now: datetime, today: date
-) -> PrintedLabel:
-    """Note that the label of a unit is printed and return what it says; the second print is marked.
-
-    Raises:
-        NotPermitted: the actor may not receive.
-        UnitNotFound: there is no such unit here.
-    """
-    actor.require(Permission.RECEPTION_WRITE)
-    unit = devices.get_unit_for_update(session, number)
-    coverages = derogations.find_coverage(
-        session,
-        manufacturer_id=unit.definition.manufacturer_id,
-        reference=unit.definition.reference,
-        day=today,
-        known_at=now,
-    )
-    chosen = rules.chosen_coverage([queries.coverage_facts(coverage) for coverage in coverages])
-    is_reprint = queries.count_earlier_prints(session, unit.id, besides=print_id) > 0
-    values = {
-        "id": print_id,
-        "establishment_id": actor.establishment_id,
-        "device_id": unit.id,
-        "at": now,
-        "actor_id": actor.id,
-    }
-    if session.scalar(upsert(LabelPrint).values(values).on_conflict_do_nothing().returning(LabelPrint.id)):
-        audit.append(
-            session,
-            actor=actor,
-            action="label:printed",
-            subject=f"device:{unit.id}",
-            details={"number": unit.number, "reprint": str(is_reprint).lower()},
-            now=now,
-        )
-    return PrintedLabel(unit, chosen.valid_until if chosen else None, is_reprint)

@@ -1,4 +1,4 @@
-"""Pages of goods-in: deliveries, the bench, entry by hand, the check of a device, labels."""
+"""Pages of goods-in: deliveries, the bench, entry by hand, the check of a device."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,20 +13,14 @@ from werkzeug.wrappers import Response
 from scanners import Scan, Status, Udi
 from scanners.readers.isolation import read_isolated
 from scanners.readers.reading import ImageReading
-from scanners.symbols import code128, datamatrix
 from scanners.udi.symbology import GS1
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.devices import queries as devices
 from tracker.devices.rules import EntryMethod, Finding
-from tracker.documents.documents import render
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
-from tracker.organisation import queries as organisation
 from tracker.reception import forms, queries, rules, service
 from tracker.reception.documents import (
-    ROLL,
-    SHEET_OF_21,
-    SHEET_OF_24,
     Barcode,
     barcode_png,
     barcode_svg,
@@ -34,7 +28,7 @@ from tracker.reception.documents import (
 )
 from tracker.reception.queries import Box, LineView
 from tracker.reception.rules import Outcome, Purpose, WordedFinding
-from tracker.reception.service import PatientLabelScanned, PrintedLabel
+from tracker.reception.service import PatientLabelScanned
 
 bp = Blueprint("reception", __name__, template_folder="templates")
 
@@ -42,7 +36,6 @@ PAGE_LENGTH = 50
 BENCH_LENGTH = 20
 """Last scans in sight on the bench; the others are a click away."""
 _GS1_PREFIXES = tuple(sorted(f"]{identifier}" for identifier in GS1))
-_LAYOUTS = {"roll": ROLL, "sheet21": SHEET_OF_21, "sheet24": SHEET_OF_24}
 
 
 class BarcodesMissing(NotFound):
@@ -389,61 +382,6 @@ def _check_page(
         **_card_context(),
     )
     return make_response(page, http.status_of(error) if error else 200)
-
-
-@bp.post("/units/<number>/label")
-@http.requires(Permission.RECEPTION_WRITE)
-def labels(number: str) -> Response:
-    """Print the label of one unit; every print is logged, the second one is marked."""
-    now = clock.utc_now()
-    with http.transaction() as session:
-        printed = service.print_label(
-            session,
-            http.read_request_id(request.form.get("request_id")),
-            number=number,
-            actor=http.current_actor(),
-            now=now,
-            today=clock.paris_day(now),
-        )
-        establishment = organisation.get_establishment(session, http.current_actor().establishment_id)
-        head = {
-            "name": establishment.name,
-            "address": establishment.address,
-            "phone": establishment.phone,
-        }
-        demonstration = establishment.is_demonstration
-    data = _label_data(printed, now) | {"establishment": head, "demonstration": demonstration}
-    answer = make_response(render("reception/labels", data))
-    answer.content_type = "application/pdf"
-    answer.headers["Content-Disposition"] = f'inline; filename="{printed.unit.number}.pdf"'
-    return answer
-
-
-def _label_data(printed: PrintedLabel, now: datetime) -> dict[str, object]:
-    unit = printed.unit
-    data: dict[str, object] = {
-        "locale": "en" if str(get_locale()) == "en" else "fr",
-        "document_number": unit.number,
-        "generated_at": now.astimezone(clock.PARIS).isoformat(timespec="seconds"),
-        "layout": _LAYOUTS.get(request.form.get("paper", ""), ROLL),
-        "labels": [
-            {
-                "unit_number": unit.number,
-                "data_matrix": datamatrix.svg(unit.number),
-                "code128": code128.svg(unit.number),
-                "designation": unit.definition.designation,
-                "manufacturer": unit.definition.manufacturer_name,
-                "reference": unit.definition.reference,
-                "lot": unit.lot_number or "",
-                "serial": unit.serial_number or "",
-                "expires_on": str(unit.expiration_date or ""),
-                "derogation_until": str(printed.derogation_until or ""),
-                "outcome": "accepted" if unit.is_usable else "quarantined",
-                "reprint": printed.is_reprint,
-            }
-        ],
-    }
-    return data
 
 
 @bp.get("/demonstration/barcodes")

@@ -11,8 +11,9 @@ from scanners.symbols import code128, datamatrix
 from tracker.consents.documents import NoticeData
 from tracker.consents.rules import SignerCapacity
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, render
+from tracker.labels.documents import SHEET_OF_21, LabelData, LabelsData
 from tracker.patients.rules import Sex
-from tracker.reception.documents import SHEET_OF_21, LabelData, LabelsData, SlipData, SlipLineData
+from tracker.reception.documents import SlipData, SlipLineData
 from tracker.reception.rules import Outcome
 from tracker.use.documents import ImplantCardData, PatientDocumentData
 from tracker.use.rules import Intervention, Side

@@ -23,7 +23,7 @@ TEMPLATES = {
         "Incident ou risque d’incident",
         "Incident or risk of incident",
     ),
-    "labels": ("reception/labels", "Étiquettes d’exemplaires", "Labels of units"),
+    "labels": ("labels/labels", "Étiquettes d’exemplaires", "Labels of units"),
     "slip": ("reception/slip", "Bordereau de réception", "Reception slip"),
     "notice": ("consents/notice", "Information et consentement", "Information and consent"),
 }

@@ -28,13 +28,13 @@ from tracker.accounts.models import Person
 from tracker.accounts.rules import SessionPolicy
 from tracker.actor import Role, system_actor
 from tracker.app import keyring_of
+from tracker.catalogue.models import DeviceDefinition
 from tracker.consents import service as consents
 from tracker.consents.rules import ConsentEventKind
 from tracker.consents.service import NewConsentEvent
 from tracker.derogations import service as derogations
 from tracker.derogations.rules import DecisionKind
 from tracker.derogations.service import NewDecision
-from tracker.devices.models import DeviceDefinition
 from tracker.organisation.models import Ward
 from tracker.patients.models import Patient
 

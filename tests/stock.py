@@ -8,20 +8,13 @@ from sqlalchemy.orm import Session
 from tests.hospital import ALICE, NOW
 from tracker import db
 from tracker.actor import Actor
+from tracker.catalogue import service as catalogue_service
+from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain, ScopeChangeKind
 from tracker.devices import queries, service
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import (
-    DeviceKind,
-    EntryMethod,
-    Event,
-    HoldCause,
-    NewDefinition,
-    NewHold,
-    NewManufacturer,
-    NewUnit,
-)
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit
 
 GTIN = "03700000000013"
 REFERENCE = "1-020163C"
@@ -32,7 +25,7 @@ SHELF_LIFE_END = date(2028, 1, 31)
 def make_manufacturer(session: Session, name: str = "Amplitude", *, actor: Actor = ALICE) -> UUID:
     """Add a manufacturer and return its id."""
     new = NewManufacturer(name=name, vigilance_email="vigilance@maker.test")
-    return service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=NOW).id
+    return catalogue_service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=NOW).id
 
 
 def make_definition(
@@ -54,7 +47,7 @@ def make_definition(
         size="C 14 mm",
         udi_dis=(udi_di,) if udi_di else (),
     )
-    return service.create_definition(session, db.new_id(), new=new, actor=actor, now=NOW).id
+    return catalogue_service.create_definition(session, db.new_id(), new=new, actor=actor, now=NOW).id
 
 
 def make_unit(

@@ -29,6 +29,7 @@ from tracker.actor import Actor, Permission
 from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.audit import views as audit_views
+from tracker.catalogue import views as catalogue_views
 from tracker.consents import views as consents_views
 from tracker.derogations import api as derogations_api
 from tracker.derogations import views as derogations_views
@@ -83,7 +84,7 @@ MENU = (
     Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
     Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
     Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
-    Place("devices.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
+    Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
     Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
     Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
 )
@@ -300,6 +301,7 @@ _VIEWS = (
     accounts_views.bp,
     alerts_views.bp,
     audit_views.bp,
+    catalogue_views.bp,
     consents_views.bp,
     derogations_views.bp,
     devices_views.bp,

@@ -14,14 +14,14 @@ from tracker import clock, db
 from tracker.accounts import service as accounts
 from tracker.accounts.service import NewPerson
 from tracker.actor import Actor, Role, system_actor
+from tracker.catalogue import service as catalogue
+from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.consents import service as consents
 from tracker.consents.rules import NoticeTexts
 from tracker.db import Database, Session
 from tracker.derogations import service as derogations
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference
-from tracker.devices import service as devices
-from tracker.devices.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.organisation import queries as organisation_queries
 from tracker.organisation import service as organisation
 from tracker.organisation.models import RecipientPurpose
@@ -138,7 +138,7 @@ def _load_catalogue(at: _Load, content: Content) -> dict[str, UUID]:
     for one in content["manufacturers"]:
         manufacturers[one["key"]] = id_of(f"manufacturer:{one['key']}")
         named = NewManufacturer(**{name: value for name, value in one.items() if name != "key"})
-        devices.create_manufacturer(at.session, manufacturers[one["key"]], new=named, actor=at.actor, now=at.now)
+        catalogue.create_manufacturer(at.session, manufacturers[one["key"]], new=named, actor=at.actor, now=at.now)
     for one in content["definitions"]:
         new = NewDefinition(
             manufacturer_id=manufacturers[one["manufacturer"]],
@@ -152,7 +152,7 @@ def _load_catalogue(at: _Load, content: Content) -> dict[str, UUID]:
             udi_dis=(one["udi_di"],),
         )
         definition_id = id_of(f"definition:{one['reference']}")
-        devices.create_definition(at.session, definition_id, new=new, actor=at.actor, now=at.now)
+        catalogue.create_definition(at.session, definition_id, new=new, actor=at.actor, now=at.now)
     return manufacturers
 
 

@@ -73,3 +73,22 @@ class RuleRefused(TraceError):
 
 
 CATEGORIES = (InvalidInput, NotPermitted, NotFound, Conflict, RuleRefused)
+
+
+class RequestIdReused(Conflict):
+    """The number of this request already belongs to another action: one number, one action."""
+
+    code = "request-id-reused"
+
+
+def check_same_request(*, is_same: bool) -> None:
+    """Check that a request that arrives again asks for what it asked the first time.
+
+    Raises:
+        RequestIdReused: its number belongs to another action.
+    """
+    if not is_same:
+        raise RequestIdReused(
+            N_("This request number was already used for something else. Nothing was written."),
+            next_step=N_("Reload the page and do it again."),
+        )

@@ -15,18 +15,18 @@ from sqlalchemy.orm import Session
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
 from tracker import db
 from tracker.audit.models import AuditEntry
+from tracker.catalogue import service as catalogue_service
+from tracker.catalogue.queries import ManufacturerNotFound
+from tracker.catalogue.rules import NewManufacturer
 from tracker.derogations import queries, rules, service
 from tracker.derogations.models import Decision, Derogation
 from tracker.derogations.queries import DerogationNotFound
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import LoadReport, NewDecision, NewDerogation, NewReference, NewScope
-from tracker.devices import service as devices
-from tracker.devices.queries import ManufacturerNotFound
-from tracker.devices.rules import NewManufacturer, RequestIdReused
 from tracker.documents import queries as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import FileRefused, NewFile
-from tracker.errors import NotPermitted
+from tracker.errors import NotPermitted, RequestIdReused
 from tracker.patients.queries import PatientNotFound
 
 LIST = Path("config/ansm_derogations_20240306.yaml")
@@ -43,7 +43,7 @@ def listed() -> dict[str, object]:
 
 
 def make(session: Session, **changes: object) -> Derogation:
-    devices.create_manufacturer(session, MAKER, new=NewManufacturer("Amplitude"), actor=ALICE, now=NOW)
+    catalogue_service.create_manufacturer(session, MAKER, new=NewManufacturer("Amplitude"), actor=ALICE, now=NOW)
     new = NewDerogation(
         kind=DerogationKind.PARTIAL_REVISION,
         domain=Domain.JOINT,
@@ -231,7 +231,7 @@ def test_another_hospital_sees_nothing_and_its_ids_cannot_be_taken(session: Sess
 
     with pytest.raises(DerogationNotFound):
         service.record_decision(session, FIRST, new=grant(), actor=GUY, now=NOW)
-    other_maker = devices.create_manufacturer(
+    other_maker = catalogue_service.create_manufacturer(
         session, UUID(int=0x112), new=NewManufacturer("Amplitude"), actor=GUY, now=NOW
     )
     new = NewDerogation(DerogationKind.GLOBAL, Domain.OTHER, "x", other_maker.id, "y")

@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, HOSPITAL_B, NOW, enter
 from tests.stock import GTIN, SHELF_LIFE_END, a_hold, make_definition, make_manufacturer, make_unit
+from tracker.catalogue.rules import IdentifierKind
 from tracker.devices import queries, service
-from tracker.devices.queries import Candidate, DefinitionNotFound, UnitFilters
-from tracker.devices.rules import HoldCause, IdentifierKind, UnitState
+from tracker.devices.queries import Candidate, UnitFilters
+from tracker.devices.rules import HoldCause, UnitState
 
 EVERYTHING = UnitFilters()
 
@@ -140,34 +141,3 @@ def test_one_reference_of_two_manufacturers_gives_two_candidates(session: Sessio
     found = candidates(session, udi_di=None, reference="R1")
 
     assert {candidate.definition.manufacturer_name for candidate in found} == {"Amplitude", "Serf"}
-
-
-def test_the_catalogue_is_paged_by_reference(session: Session) -> None:
-    for reference in ("R3", "R1", "R2"):
-        make_definition(session, reference=reference, udi_di=None)
-
-    first = queries.list_definitions(session, after=None, limit=2)
-    rest = queries.list_definitions(session, after=queries.get_definition(session, first[-1].id), limit=2)
-
-    assert [found.reference for found in [*first, *rest]] == ["R1", "R2", "R3"]
-
-
-def test_the_catalogue_is_searched_by_beginning_of_reference_and_by_udi_di(session: Session) -> None:
-    definition_id = make_definition(session, reference="1-020163C", udi_di=GTIN)
-    make_definition(session, reference="2-1", udi_di=None)
-
-    for text in ("1-02", GTIN):
-        assert [found.id for found in queries.list_definitions(session, after=None, limit=9, text=text)] == [
-            definition_id
-        ]
-    assert queries.list_definitions(session, after=None, limit=9, text="%") == []
-    assert queries.list_identifiers(session, [definition_id]) == {definition_id: [GTIN]}
-
-
-def test_a_definition_of_another_hospital_does_not_exist_here(session: Session) -> None:
-    definition_id = make_definition(session)
-    session.expunge_all()
-    enter(session, HOSPITAL_B)
-
-    with pytest.raises(DefinitionNotFound):
-        queries.get_definition(session, definition_id)

@@ -1,7 +1,6 @@
 """Actions on definitions, units and holds, on PostgreSQL."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 from uuid import UUID
@@ -12,29 +11,24 @@ from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import a_hold, make_definition, make_manufacturer, make_unit
+from tests.stock import a_hold, make_definition, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.devices import queries, service
-from tracker.devices.models import DefinitionIdentifier, Device, DeviceDefinition, Hold, LotHold, Movement
-from tracker.devices.queries import HoldNotFound, ManufacturerNotFound, UnitNotFound
+from tracker.devices.models import Device, Hold, LotHold, Movement
+from tracker.devices.queries import HoldNotFound, UnitNotFound
 from tracker.devices.rules import (
-    DeviceKind,
     Event,
     EventNotPossible,
     HoldNotPossible,
-    IdentifierKind,
-    NewDefinition,
-    NewManufacturer,
     ReasonMissing,
-    RequestIdReused,
     UnitOnHold,
     UnitPastShelfLife,
     UnitState,
 )
-from tracker.devices.service import DefinitionExists, HoldClosed, ManufacturerExists
-from tracker.errors import NotPermitted
+from tracker.devices.service import HoldClosed
+from tracker.errors import NotPermitted, RequestIdReused
 from tracker.organisation.queries import WardNotFound
 
 
@@ -57,81 +51,6 @@ def deliver(session: Session, number: str, *, actor: Actor = ALICE, movement_id:
         now=NOW,
         today=TODAY,
     )
-
-
-def test_a_definition_is_found_by_its_reference_and_its_udi_di(session: Session) -> None:
-    definition_id = make_definition(session, reference="R1", udi_di="03700000000013")
-
-    by_reference = queries.find_definitions(session, udi_di=None, reference="R1")
-    by_udi = queries.find_definitions(session, udi_di="03700000000013", reference=None)
-
-    assert [found.id for found in by_reference] == [definition_id]
-    assert by_udi == by_reference
-    assert actions(session)[-1] == "definition:created"
-
-
-def test_the_same_definition_request_again_changes_nothing(session: Session) -> None:
-    maker, definition_id = make_manufacturer(session), db.new_id()
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013",))
-
-    for _again in range(2):
-        service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
-
-    assert count(session, DeviceDefinition) == 1
-    assert count(session, DefinitionIdentifier) == 2
-    assert actions(session).count("definition:created") == 1
-
-
-def test_a_request_id_is_not_reused_for_another_definition(session: Session) -> None:
-    maker, definition_id = make_manufacturer(session), db.new_id()
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT)
-    service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
-
-    with pytest.raises(RequestIdReused):
-        service.create_definition(session, definition_id, new=replace(new, reference="R2"), actor=ALICE, now=NOW)
-
-
-def test_a_reference_stands_once_per_manufacturer(session: Session) -> None:
-    maker = make_manufacturer(session)
-    make_definition(session, reference="R1", manufacturer_id=maker)
-
-    with pytest.raises(DefinitionExists):
-        make_definition(session, reference="R1", manufacturer_id=maker)
-
-    assert make_definition(session, reference="R1", udi_di=None)
-
-
-def test_a_definition_needs_a_manufacturer_of_this_hospital(session: Session) -> None:
-    enter(session, HOSPITAL_B)
-    foreign = make_manufacturer(session, actor=GUY)
-    enter(session, HOSPITAL_A)
-
-    with pytest.raises(ManufacturerNotFound):
-        make_definition(session, manufacturer_id=foreign)
-
-    assert count(session, DeviceDefinition) == 0
-
-
-def test_a_manufacturer_stands_once_by_name(session: Session) -> None:
-    manufacturer_id = db.new_id()
-    new = NewManufacturer(name="Amplitude")
-    service.create_manufacturer(session, manufacturer_id, new=new, actor=ALICE, now=NOW)
-
-    again = service.create_manufacturer(session, manufacturer_id, new=new, actor=ALICE, now=NOW)
-
-    assert again.id == manufacturer_id
-    with pytest.raises(ManufacturerExists):
-        service.create_manufacturer(session, db.new_id(), new=new, actor=ALICE, now=NOW)
-    with pytest.raises(RequestIdReused):
-        service.create_manufacturer(session, manufacturer_id, new=NewManufacturer("Other"), actor=ALICE, now=NOW)
-
-
-def test_only_a_pharmacist_writes_the_catalogue(session: Session) -> None:
-    with pytest.raises(NotPermitted):
-        service.create_manufacturer(session, db.new_id(), new=NewManufacturer("X"), actor=CHARLIE, now=NOW)
-    maker = make_manufacturer(session)
-    with pytest.raises(NotPermitted):
-        make_definition(session, manufacturer_id=maker, actor=CHARLIE)
 
 
 def test_a_unit_begins_with_one_movement_and_one_entry_in_the_trail(session: Session) -> None:
@@ -426,13 +345,3 @@ def test_shelf_life_of_a_unit_without_date_never_ends(session: Session) -> None:
 
     assert deliver(session, unit.number) is UnitState.DELIVERED
     assert session.get_one(Device, unit.id).expiration_date is None
-
-
-def test_a_udi_di_given_twice_is_kept_once(session: Session) -> None:
-    maker = make_manufacturer(session)
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013", "03700000000013"))
-
-    service.create_definition(session, db.new_id(), new=new, actor=ALICE, now=NOW)
-
-    kinds = session.scalars(select(DefinitionIdentifier.kind)).all()
-    assert sorted(kinds) == [IdentifierKind.REFERENCE, IdentifierKind.UDI_DI]

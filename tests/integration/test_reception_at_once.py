@@ -15,6 +15,7 @@ from tests.stock import (
     make_manufacturer,
 )
 from tracker import db
+from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Device
@@ -73,7 +74,7 @@ def test_one_serial_number_twice_at_once_makes_one_unit(database: db.Database, b
 
 def test_a_box_received_while_its_lot_is_being_held_does_not_slip_in(database: db.Database, bench: UUID) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
-        definition_id = devices.find_definitions(session, udi_di=GTIN, reference=None)[0].id
+        definition_id = catalogue.find_definitions(session, udi_di=GTIN, reference=None)[0].id
     ready, answers = Barrier(2), []
 
     def hold() -> None:

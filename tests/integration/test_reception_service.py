@@ -33,8 +33,8 @@ from tracker import db
 from tracker.actor import Actor
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
-from tracker.devices.rules import EntryMethod, RequestIdReused
-from tracker.errors import NotPermitted
+from tracker.devices.rules import EntryMethod
+from tracker.errors import NotPermitted, RequestIdReused
 from tracker.reception import queries, service
 from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Box, NewReception, ReceptionNotFound

@@ -17,11 +17,11 @@ from tests.stock import a_hold, make_definition, make_derogation, make_manufactu
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.catalogue.queries import DefinitionNotFound
 from tracker.db import Database, transaction
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import LotHold
-from tracker.devices.queries import DefinitionNotFound
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
 from tracker.outbox.models import Message

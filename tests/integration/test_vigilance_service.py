@@ -18,13 +18,13 @@ from tests.stock import make_definition, make_derogation, make_manufacturer, mak
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.catalogue.models import Manufacturer
 from tracker.devices import queries as devices
-from tracker.devices.models import Hold, LotHold, Manufacturer
+from tracker.devices.models import Hold, LotHold
 from tracker.devices.queries import UnitNotFound, UnitView
-from tracker.devices.rules import RequestIdReused
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
-from tracker.errors import NotPermitted
+from tracker.errors import NotPermitted, RequestIdReused
 from tracker.outbox import queries as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind

@@ -8,7 +8,6 @@ import pytest
 
 from tracker.devices import rules
 from tracker.devices.rules import (
-    DeviceKind,
     EntryMethod,
     Event,
     EventNotPossible,
@@ -16,7 +15,6 @@ from tracker.devices.rules import (
     HoldCause,
     HoldNotPossible,
     ReasonMissing,
-    RequestIdReused,
     UnitOnHold,
     UnitPastShelfLife,
     UnitState,
@@ -92,17 +90,9 @@ def test_a_reason_of_spaces_is_none() -> None:
     assert rules.check_reason("  seal broken ") == "seal broken"
 
 
-def test_a_request_number_belongs_to_one_action() -> None:
-    rules.check_same_request(is_same=True)
-
-    with pytest.raises(RequestIdReused):
-        rules.check_same_request(is_same=False)
-
-
 @pytest.mark.parametrize(
     ("labels", "codes"),
     [
-        (rules.KIND_LABELS, DeviceKind),
         (rules.EVENT_LABELS, Event),
         (rules.ENTRY_LABELS, EntryMethod),
         (rules.CAUSE_LABELS, HoldCause),

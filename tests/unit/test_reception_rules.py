@@ -9,8 +9,9 @@ import pytest
 
 from scanners import Fault, Scan, Status, Udi, scan
 from tracker.actor import Role
+from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
-from tracker.devices.rules import REASON_LABELS, USABLE, DeviceKind, Finding, UnitState
+from tracker.devices.rules import REASON_LABELS, USABLE, Finding, UnitState
 from tracker.reception import rules
 from tracker.reception.rules import (
     FINDINGS,

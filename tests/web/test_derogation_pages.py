@@ -15,10 +15,10 @@ from tests.stock import make_derogation, make_manufacturer
 from tests.web.conftest import Person
 from tracker import clock, db
 from tracker.actor import Actor
+from tracker.catalogue import queries as catalogue
 from tracker.derogations import queries, service
 from tracker.derogations.models import Decision
 from tracker.derogations.rules import DecisionKind, DerogationStatus
-from tracker.devices import queries as devices
 from tracker.documents import queries as documents
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
@@ -367,7 +367,7 @@ def test_an_odd_derogation_is_refused_whole(
     assert "the valve" in page.text
     with db.transaction(database, HOSPITAL_A) as session:
         assert queries.list_standings(session, day=TODAY, known_at=clock.utc_now()) == []
-        assert devices.list_manufacturers(session) == []
+        assert catalogue.list_manufacturers(session) == []
 
 
 def test_an_individual_derogation_is_bound_to_the_patient_of_an_ipp(person: LogIn, database: db.Database) -> None:

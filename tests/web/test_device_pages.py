@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW, THEATRE
-from tests.stock import GTIN, a_hold, make_definition, make_unit
+from tests.stock import a_hold, make_definition, make_unit
 from tests.web.conftest import Person
 from tracker import db
 from tracker.devices import queries, service
-from tracker.devices.models import DeviceDefinition, Hold, Manufacturer, Movement
+from tracker.devices.models import Hold, Movement
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Event
 
@@ -160,76 +160,6 @@ def test_a_hold_is_not_opened_on_a_used_unit_nor_under_a_number_used_before(
     assert (used.status_code, reused.status_code) == (409, 409)
     assert ">other</textarea>" in reused.text.replace("\r\n", "")
     assert count(database, Hold) == 1
-
-
-def test_a_manufacturer_and_its_device_enter_the_catalogue(person: LogIn, database: db.Database) -> None:
-    alice = person(ALICE)
-
-    asked = alice.get("/manufacturers/new")
-    made = alice.post("/manufacturers/new", {"name": "Serf", "vigilance_email": "vigilance@serf.fr"})
-    page = alice.get(made.headers["Location"]).text
-    with db.transaction(database, HOSPITAL_A) as session:
-        maker_id = session.scalars(select(Manufacturer.id).where(Manufacturer.name == "Serf")).one()
-    form = {
-        "manufacturer": str(maker_id),
-        "reference": "R-1",
-        "designation": "Cup",
-        "kind": "implant",
-        "udi_di": f"]d201{GTIN}1740013110A1\n{GTIN}\nin-house code",
-    }
-    added = alice.post("/definitions/new", form)
-
-    assert asked.status_code == 200
-    assert f'value="{maker_id}"' in page
-    assert added.status_code == 303
-    listed = alice.get("/definitions?q=R-1").text
-    assert "Cup" in listed
-    assert listed.count(GTIN) == 1
-    assert "Serf" in alice.get("/manufacturers").text
-
-
-@pytest.mark.parametrize("code", ["03700000000012", "T590000000178", "IS010000000000000000000000S1280129999999969"])
-def test_what_is_no_udi_di_is_not_kept_as_one(person: LogIn, database: db.Database, unit: UnitView, code: str) -> None:
-    form = {
-        "manufacturer": str(unit.definition.manufacturer_id),
-        "reference": "R-1",
-        "designation": "Cup",
-        "kind": "implant",
-        "udi_di": code,
-    }
-
-    page = person(ALICE).post("/definitions/new", form)
-
-    assert page.status_code == 422
-    assert "This UDI-DI cannot be read." in page.text
-    assert count(database, DeviceDefinition) == 1
-
-
-def test_the_catalogue_refuses_twins_and_keeps_what_was_typed(person: LogIn, unit: UnitView) -> None:
-    alice = person(ALICE)
-    form = {
-        "manufacturer": str(unit.definition.manufacturer_id),
-        "reference": unit.definition.reference,
-        "designation": "A twin",
-        "kind": "implant",
-    }
-
-    twin = alice.post("/definitions/new", form)
-    maker = alice.post("/manufacturers/new", {"name": unit.definition.manufacturer_name})
-
-    assert (twin.status_code, maker.status_code) == (409, 409)
-    assert "A twin" in twin.text
-    assert alice.post("/definitions/new", {"reference": ""}).status_code == 422
-    assert alice.post("/manufacturers/new", {"name": "X", "vigilance_email": "not an address"}).status_code == 422
-
-
-def test_only_a_pharmacist_writes_the_catalogue(person: LogIn, unit: UnitView) -> None:
-    charlie = person(CHARLIE)
-
-    assert charlie.get("/definitions").status_code == 200
-    assert charlie.get("/definitions/new").status_code == 403
-    assert charlie.post("/manufacturers/new", {"name": "X"}).status_code == 403
-    assert person(ALICE).get(f"/definitions?after={db.new_id()}").status_code == 404
 
 
 def test_the_barcodes_to_try_are_shown_and_each_is_a_picture(person: LogIn) -> None:

@@ -10,9 +10,9 @@ from tests.hospital import ALICE, BOB, GUY, HOSPITAL_A, NOW
 from tests.pages import Visitor, make_app, words
 from tracker import db
 from tracker.audit.models import AuditEntry
+from tracker.catalogue import queries, service
+from tracker.catalogue.rules import NewManufacturer
 from tracker.db import Database, transaction
-from tracker.devices import queries, service
-from tracker.devices.rules import NewManufacturer
 
 
 @pytest.fixture

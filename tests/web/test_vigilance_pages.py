@@ -18,8 +18,9 @@ from tests.stock import GTIN, make_definition, make_derogation, make_manufacture
 from tracker import clock, db
 from tracker.accounts import service as accounts
 from tracker.actor import Actor
+from tracker.catalogue.models import Manufacturer
 from tracker.db import Database, transaction
-from tracker.devices.models import Hold, LotHold, Manufacturer
+from tracker.devices.models import Hold, LotHold
 from tracker.outbox import jobs
 from tracker.outbox.models import Message
 from tracker.outbox.transport import mailbox_of

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, text, tuple_, union
 from sqlalchemy.orm import Session, aliased
 
+from tracker.catalogue.models import Manufacturer
 from tracker.derogations import rules
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import (
@@ -24,7 +25,6 @@ from tracker.derogations.rules import (
     ScopeFacts,
     Standing,
 )
-from tracker.devices.models import Manufacturer
 from tracker.errors import N_, NotFound
 
 _Query = Select[*tuple[Any, ...]]

@@ -17,17 +17,17 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.catalogue import queries as catalogue
+from tracker.catalogue import service as catalogue_service
+from tracker.catalogue.rules import NewManufacturer
 from tracker.derogations import queries, rules
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain, ScopeChangeKind
-from tracker.devices import queries as devices
-from tracker.devices import service as devices_service
-from tracker.devices.rules import NewManufacturer, check_same_request
 from tracker.documents import queries as documents
 from tracker.documents import service as documents_service
 from tracker.documents.models import Document, DocumentKind
 from tracker.documents.service import NewFile
-from tracker.errors import N_, Conflict, InvalidInput
+from tracker.errors import N_, Conflict, InvalidInput, check_same_request
 from tracker.patients import queries as patients
 
 
@@ -138,7 +138,7 @@ def create_derogation(
         check_same_request(is_same=all(getattr(existing, name) == value for name, value in asdict(new).items()))
         return existing
     _check_derogation(new)
-    devices.get_manufacturer(session, new.manufacturer_id)
+    catalogue.get_manufacturer(session, new.manufacturer_id)
     if new.patient_id is not None:
         patients.get_patient(session, new.patient_id)
     values = {
@@ -493,8 +493,8 @@ def _load_decision(
 
 def _manufacturer_id(session: Session, name: str, *, actor: Actor, now: datetime) -> UUID:
     """Return the manufacturer of a name, added where there is none; capitals do not count."""
-    known = {row.name.casefold(): row.id for row in devices.list_manufacturers(session)}
+    known = {row.name.casefold(): row.id for row in catalogue.list_manufacturers(session)}
     if name.casefold() in known:
         return known[name.casefold()]
     new = NewManufacturer(name=name)
-    return devices_service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=now).id
+    return catalogue_service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=now).id

@@ -15,6 +15,9 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.catalogue import queries as catalogue
+from tracker.catalogue import service as catalogue_service
+from tracker.catalogue.rules import NewManufacturer
 from tracker.db import Session
 from tracker.derogations import forms, queries, rules, service
 from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
@@ -22,9 +25,6 @@ from tracker.derogations.models import Decision, ScopeEntry
 from tracker.derogations.queries import DerogationStanding, RegisterFilters
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
-from tracker.devices import queries as devices
-from tracker.devices import service as devices_service
-from tracker.devices.rules import NewManufacturer
 from tracker.documents import queries as documents
 from tracker.documents.models import Document
 from tracker.errors import N_, Conflict, InvalidInput, NotFound
@@ -112,7 +112,7 @@ def index() -> Response:
             after=_uuid("after"),
             limit=_PAGE_LENGTH,
         )
-        companies = devices.list_manufacturers(session)
+        companies = catalogue.list_manufacturers(session)
     return make_response(
         render_template(
             "derogations/index.html",
@@ -337,7 +337,7 @@ def create() -> Response:
 
 def _fill_companies(form: forms.DerogationForm) -> None:
     with http.transaction() as session:
-        known = {str(row.id): row.name for row in devices.list_manufacturers(session)}
+        known = {str(row.id): row.name for row in catalogue.list_manufacturers(session)}
     form.manufacturer_id.choices = {"": _("choose from the list")} | known
 
 
@@ -357,7 +357,7 @@ def _company_of(session: Session, form: forms.DerogationForm, request_id: UUID, 
         return UUID(chosen)
     new_company = NewManufacturer(name=typed)
     company_id = uuid5(request_id, "manufacturer")
-    return devices_service.create_manufacturer(
+    return catalogue_service.create_manufacturer(
         session, company_id, new=new_company, actor=http.current_actor(), now=now
     ).id
 

@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tracker import http
 from tracker.actor import Permission
-from tracker.devices import forms, queries
+from tracker.catalogue.forms import one_line
+from tracker.catalogue.rules import DeviceKind
+from tracker.devices import queries
 from tracker.devices.models import Hold
 from tracker.devices.queries import LifeEvent, UnitFilters, UnitLine, UnitView
-from tracker.devices.rules import DeviceKind, EntryMethod, Event, HoldCause, UnitState
+from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState
 
 api = APIBlueprint(
     "devices_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="units")], abp_security=[{"token": []}]
@@ -154,7 +156,7 @@ class UnitAnswer(BaseModel):
 @http.requires(Permission.UNIT_READ)
 def list_units(query: UnitsQuery) -> dict[str, object]:
     """List units, newest first."""
-    filters = UnitFilters(text=forms.one_line(query.q), state=query.state)
+    filters = UnitFilters(text=one_line(query.q), state=query.state)
     with http.transaction() as session:
         units = queries.list_units(session, before=query.after, limit=query.limit + 1, filters=filters)
     return UnitsAnswer.of(list(units), limit=query.limit).model_dump(mode="json")

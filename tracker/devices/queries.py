@@ -6,39 +6,28 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, true, tuple_, union
+from sqlalchemy import Row, Select, and_, bindparam, func, select, true, union
 from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
 from scanners.udi import unit as unit_label
-from tracker.devices.models import DefinitionIdentifier, Device, DeviceDefinition, Hold, LotHold, Manufacturer, Movement
-from tracker.devices.rules import DeviceKind, EntryMethod, Event, HoldCause, IdentifierKind, UnitState, is_usable
+from tracker.catalogue import queries as catalogue
+from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
+from tracker.catalogue.rules import IdentifierKind
+from tracker.devices.models import Device, Hold, LotHold, Movement
+from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState, is_usable
 from tracker.errors import N_, NotFound
 from tracker.organisation.models import Ward
 
 _Query = Select[*tuple[Any, ...]]
 _Row = Row[*tuple[Any, ...]]
-
-MOST_CANDIDATES = 20
-"""Definitions answered for one code: more than one is already a question for a person."""
+_WIDTH = len(catalogue.DEFINITION_COLUMNS)
 
 
 class UnitNotFound(NotFound):
     """No such unit in this establishment."""
 
     code = "unit-not-found"
-
-
-class DefinitionNotFound(NotFound):
-    """No such definition in this establishment."""
-
-    code = "definition-not-found"
-
-
-class ManufacturerNotFound(NotFound):
-    """No such manufacturer in this establishment."""
-
-    code = "manufacturer-not-found"
 
 
 class HoldNotFound(NotFound):
@@ -48,24 +37,10 @@ class HoldNotFound(NotFound):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDefinition:
-    """A definition as a scan finds it."""
-
-    id: UUID
-    manufacturer_id: UUID
-    manufacturer_name: str
-    reference: str
-    designation: str
-    brand: str
-    kind: DeviceKind
-    size: str
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A definition that a code may mean, and what is already known of the same lot and serial number."""
 
-    definition: FoundDefinition
+    definition: catalogue.FoundDefinition
     found_by: IdentifierKind
     serial_sequence: int | None
     """The unit that already carries this serial number."""
@@ -91,7 +66,7 @@ class HoldView:
 class UnitView:
     """One unit with its definition, its manufacturer and its open holds."""
 
-    definition: FoundDefinition
+    definition: catalogue.FoundDefinition
     holds: tuple[HoldView, ...]
     id: UUID
     sequence: int
@@ -164,47 +139,6 @@ class UnitFilters:
     state: UnitState | None = None
 
 
-_DEFINITION_COLUMNS = (
-    DeviceDefinition.id,
-    DeviceDefinition.manufacturer_id,
-    Manufacturer.name.label("manufacturer_name"),
-    DeviceDefinition.reference,
-    DeviceDefinition.designation,
-    DeviceDefinition.brand,
-    DeviceDefinition.kind,
-    DeviceDefinition.size,
-)
-
-
-def _definition(row: _Row) -> FoundDefinition:
-    return FoundDefinition(*row[: len(_DEFINITION_COLUMNS)])
-
-
-def _identified() -> _Query:
-    return (
-        select(*_DEFINITION_COLUMNS, DefinitionIdentifier.kind.label("found_by"))
-        .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
-        .join(DefinitionIdentifier, DefinitionIdentifier.definition_id == DeviceDefinition.id)
-        .where(
-            or_(
-                and_(
-                    DefinitionIdentifier.kind == IdentifierKind.UDI_DI,
-                    DefinitionIdentifier.value == bindparam("udi_di"),
-                ),
-                and_(
-                    DefinitionIdentifier.kind == IdentifierKind.REFERENCE,
-                    DefinitionIdentifier.value == bindparam("reference"),
-                ),
-            )
-        )
-        .order_by(DeviceDefinition.reference, DeviceDefinition.id)
-        .limit(MOST_CANDIDATES)
-    )
-
-
-_IDENTIFIED = _identified()
-
-
 def _candidates() -> _Query:
     same_lot = and_(Device.lot_number == bindparam("lot_number"), Device.definition_id == DeviceDefinition.id)
     serial = (
@@ -233,7 +167,7 @@ def _candidates() -> _Query:
         .lateral("open_lot_hold")
     )
     return (
-        _identified()
+        catalogue.select_identified()
         .add_columns(
             serial.scalar_subquery().label("serial_sequence"),
             other_date.scalar_subquery().label("other_expiration_date"),
@@ -261,12 +195,6 @@ def read_unit_number(number: str) -> int:
         ) from error
 
 
-def find_definitions(session: Session, *, udi_di: str | None, reference: str | None) -> Sequence[FoundDefinition]:
-    """Return the definitions that a code names: those of the UDI-DI where there is one, else those of the reference."""
-    rows = session.execute(_IDENTIFIED, {"udi_di": udi_di, "reference": reference}).all()
-    return [_definition(row) for row in _best_found(rows)]
-
-
 def find_candidates(
     session: Session,
     *,
@@ -285,18 +213,12 @@ def find_candidates(
         "expiration_date": expiration_date,
     }
     rows = session.execute(_CANDIDATES, parameters).all()
-    return [Candidate(_definition(row), *row[len(_DEFINITION_COLUMNS) :]) for row in _best_found(rows)]
-
-
-def _best_found(rows: Sequence[_Row]) -> list[_Row]:
-    """Keep the rows found by UDI-DI where there are any; a definition found twice counts once."""
-    by_udi = [row for row in rows if row.found_by is IdentifierKind.UDI_DI]
-    return list({row.id: row for row in by_udi or rows}.values())
+    return [Candidate(catalogue.read_definition(row), *row[_WIDTH:]) for row in catalogue.best_found(rows)]
 
 
 _UNIT: _Query = (
     select(
-        *_DEFINITION_COLUMNS,
+        *catalogue.DEFINITION_COLUMNS,
         Device.id.label("device_id"),
         Device.sequence,
         Device.state,
@@ -355,7 +277,11 @@ def _get_unit(session: Session, statement: _Query, parameters: dict[str, object]
             N_("There is no unit with this number."), next_step=N_("Scan our label, or type all thirteen characters.")
         )
     holds = session.execute(_OPEN_HOLDS, {"device_id": row.device_id}).all()
-    return UnitView(_definition(row), tuple([HoldView(*hold) for hold in holds]), *row[len(_DEFINITION_COLUMNS) :])
+    return UnitView(
+        catalogue.read_definition(row),
+        tuple([HoldView(*hold) for hold in holds]),
+        *row[_WIDTH:],
+    )
 
 
 _LINE_COLUMNS = (
@@ -434,58 +360,3 @@ def life_of(session: Session, device_id: UUID) -> Sequence[LifeEvent]:
 def list_holds(session: Session, device_id: UUID) -> Sequence[Hold]:
     """Return every hold there was on a unit, oldest first."""
     return session.scalars(select(Hold).where(Hold.device_id == device_id).order_by(Hold.opened_at, Hold.id)).all()
-
-
-def get_definition(session: Session, definition_id: UUID) -> DeviceDefinition:
-    """Return one definition.
-
-    Raises:
-        DefinitionNotFound: there is none with this id here.
-    """
-    definition = session.get(DeviceDefinition, definition_id)
-    if definition is None:
-        raise DefinitionNotFound(N_("There is no such definition in the catalogue."))
-    return definition
-
-
-def get_manufacturer(session: Session, manufacturer_id: UUID) -> Manufacturer:
-    """Return one manufacturer.
-
-    Raises:
-        ManufacturerNotFound: there is none with this id here.
-    """
-    manufacturer = session.get(Manufacturer, manufacturer_id)
-    if manufacturer is None:
-        raise ManufacturerNotFound(N_("There is no such manufacturer."), next_step=N_("Choose one of the list."))
-    return manufacturer
-
-
-def list_manufacturers(session: Session) -> Sequence[Manufacturer]:
-    """Return the manufacturers, by name."""
-    return session.scalars(select(Manufacturer).order_by(Manufacturer.name)).all()
-
-
-def list_definitions(
-    session: Session, *, after: DeviceDefinition | None, limit: int, text: str = ""
-) -> Sequence[FoundDefinition]:
-    """Return definitions by reference, those after ``after``; ``text`` is the beginning of a reference or a UDI-DI."""
-    order = tuple_(DeviceDefinition.reference, DeviceDefinition.id)
-    statement = select(*_DEFINITION_COLUMNS).join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
-    if after is not None:
-        statement = statement.where(order > tuple_(after.reference, after.id))
-    if text:
-        named = select(DefinitionIdentifier.definition_id).where(DefinitionIdentifier.value == text)
-        begins = DeviceDefinition.reference.startswith(text, autoescape=True)
-        statement = statement.where(or_(begins, DeviceDefinition.id.in_(named)))
-    return [_definition(row) for row in session.execute(statement.order_by(order).limit(limit))]
-
-
-def list_identifiers(session: Session, definition_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """Return the UDI-DIs of each definition."""
-    statement = select(DefinitionIdentifier.definition_id, DefinitionIdentifier.value).where(
-        DefinitionIdentifier.definition_id.in_(definition_ids), DefinitionIdentifier.kind == IdentifierKind.UDI_DI
-    )
-    found: dict[UUID, list[str]] = {}
-    for definition_id, value in session.execute(statement):
-        found.setdefault(definition_id, []).append(value)
-    return found

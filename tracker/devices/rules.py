@@ -14,23 +14,6 @@ from scanners.udi import unit as unit_label
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 
 
-class DeviceKind(enum.StrEnum):
-    """What kind of device a definition is (domain reference 8). Stored: a change needs a migration."""
-
-    IMPLANT = "implant"
-    CONSUMABLE = "consumable"
-    SOFTWARE = "software"
-    IVD = "ivd"
-    EQUIPMENT = "equipment"
-
-
-class IdentifierKind(enum.StrEnum):
-    """How a definition is found. Stored: a change needs a migration."""
-
-    UDI_DI = "udi_di"
-    REFERENCE = "reference"
-
-
 class EntryMethod(enum.StrEnum):
     """How the identity of a unit came in. Stored: a change needs a migration."""
 
@@ -78,13 +61,6 @@ class HoldCause(enum.StrEnum):
     PHARMACIST = "pharmacist"
 
 
-KIND_LABELS: Mapping[DeviceKind, str] = {
-    DeviceKind.IMPLANT: N_("Implantable device"),
-    DeviceKind.CONSUMABLE: N_("Consumable"),
-    DeviceKind.SOFTWARE: N_("Software"),
-    DeviceKind.IVD: N_("In vitro diagnostic device"),
-    DeviceKind.EQUIPMENT: N_("Equipment"),
-}
 EVENT_LABELS: Mapping[Event, str] = {
     Event.VALID_RECEIPT: N_("Valid receipt"),
     Event.INVALID_RECEIPT: N_("Receipt with reserve: quarantine"),
@@ -196,12 +172,6 @@ class HoldNotPossible(Conflict):
     code = "hold-impossible"
 
 
-class RequestIdReused(Conflict):
-    """The number of this request already belongs to another action: one number, one action."""
-
-    code = "request-id-reused"
-
-
 class ReasonMissing(InvalidInput):
     """A decision about a unit needs a written reason."""
 
@@ -273,19 +243,6 @@ def check_holdable(state: UnitState) -> None:
         )
 
 
-def check_same_request(*, is_same: bool) -> None:
-    """Check that a request that arrives again asks for what it asked the first time.
-
-    Raises:
-        RequestIdReused: its number belongs to another action.
-    """
-    if not is_same:
-        raise RequestIdReused(
-            N_("This request number was already used for something else. Nothing was written."),
-            next_step=N_("Reload the page and do it again."),
-        )
-
-
 def check_reason(reason: str) -> str:
     """Return a written reason without outer spaces.
 
@@ -310,32 +267,6 @@ class Finding:
     def as_json(self) -> dict[str, object]:
         """Return the finding as it is stored and sent."""
         return {"code": self.code, "data": dict(self.data)}
-
-
-@dataclass(frozen=True, slots=True)
-class NewManufacturer:
-    """What is known of a new manufacturer."""
-
-    name: str
-    address: str = ""
-    website: str = ""
-    vigilance_email: str = ""
-    srn: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewDefinition:
-    """What is known of a new definition."""
-
-    manufacturer_id: UUID
-    reference: str
-    designation: str
-    kind: DeviceKind
-    brand: str = ""
-    size: str = ""
-    expected_lifetime: str = ""
-    follow_up: str = ""
-    udi_dis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

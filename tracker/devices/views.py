@@ -1,4 +1,4 @@
-"""Pages of the stock, of one unit, and of the catalogue."""
+"""Pages of the stock and of one unit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from werkzeug.wrappers import Response
 from scanners.udi.unit import is_unit_label
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.catalogue.forms import one_line, words
+from tracker.catalogue.rules import KIND_LABELS
 from tracker.devices import forms, queries, rules, service
 from tracker.devices.models import Hold
 from tracker.devices.queries import LifeEvent, UnitFilters
@@ -43,7 +45,7 @@ class ShownEvent:
 @http.requires(Permission.UNIT_READ)
 def index() -> Response:
     """Show the stock, newest first; a scanned unit label leads straight to its unit."""
-    text = forms.one_line(request.args.get("q"))[:200]
+    text = one_line(request.args.get("q"))[:200]
     if is_unit_label(text):
         return redirect(url_for("devices.show", number=text.upper()), code=303)
     state = request.args.get("state", "")
@@ -104,7 +106,7 @@ def _unit_page(
         holds=holds,
         hold_reasons={hold.id: _reason(hold) for hold in holds},
         causes=_words(rules.CAUSE_LABELS),
-        kind=_(rules.KIND_LABELS[unit.definition.kind]),
+        kind=_(KIND_LABELS[unit.definition.kind]),
         entry=_(rules.ENTRY_LABELS[unit.entry_method]),
         raw_text=_raw_text(unit.raw_scan),
         request_id=db.new_id(),
@@ -171,7 +173,7 @@ def deliver_now(number: str) -> Response:
                 session,
                 number,
                 ward_id=UUID(form.ward.data),
-                requested_by=forms.one_line(form.requested_by.data),
+                requested_by=one_line(form.requested_by.data),
                 movement_id=http.read_request_id(form.request_id.data),
                 actor=http.current_actor(),
                 now=now,
@@ -190,7 +192,7 @@ def open_hold(number: str) -> Response:
     form = forms.HoldForm()
     if not form.validate():
         return _unit_page(number, hold_form=form)
-    hold = NewHold(HoldCause.PHARMACIST, forms.words(form.reason), f"person:{http.current_actor().id}")
+    hold = NewHold(HoldCause.PHARMACIST, words(form.reason), f"person:{http.current_actor().id}")
     try:
         with http.transaction() as session:
             service.open_hold(
@@ -214,7 +216,7 @@ def release_hold(number: str, hold_id: UUID) -> Response:
     form = forms.ReleaseForm()
     if not form.validate():
         return _unit_page(number, release_form=form, failed_release_id=hold_id)
-    reason = forms.words(form.reason)
+    reason = words(form.reason)
     try:
         with http.transaction() as session:
             state = service.release_hold(
@@ -225,143 +227,3 @@ def release_hold(number: str, hold_id: UUID) -> Response:
     word = _(rules.STATE_LABELS[state])
     flash(_("The hold is released. The unit %(number)s is now: %(state)s.", number=number, state=word), "success")
     return redirect(url_for("devices.show", number=number), code=303)
-
-
-@bp.get("/definitions")
-@http.requires(Permission.UNIT_READ)
-def definitions() -> Response:
-    """Show the catalogue, by reference."""
-    text = forms.one_line(request.args.get("q"))[:200]
-    with http.transaction() as session:
-        after = request.args.get("after", type=UUID)
-        last = queries.get_definition(session, after) if after else None
-        found = queries.list_definitions(session, after=last, limit=PAGE_LENGTH + 1, text=text)
-        shown = found[:PAGE_LENGTH]
-        codes = queries.list_identifiers(session, [one.id for one in shown])
-    more = len(found) > PAGE_LENGTH
-    page = render_template(
-        "devices/definitions.html",
-        definitions=shown,
-        codes=codes,
-        text=text,
-        kinds=_words(rules.KIND_LABELS),
-        following=url_for("devices.definitions", q=text or None, after=shown[-1].id) if more else None,
-        first=url_for("devices.definitions", q=text or None) if last else None,
-        may_write=http.current_actor().can(Permission.DEFINITION_WRITE),
-    )
-    return make_response(page)
-
-
-@bp.get("/definitions/new")
-@http.requires(Permission.DEFINITION_WRITE)
-def new_definition() -> Response:
-    """Ask for a new device of the catalogue."""
-    form = forms.DefinitionForm(
-        formdata=None,
-        request_id=str(db.new_id()),
-        manufacturer=request.args.get("manufacturer", ""),
-        reference=forms.one_line(request.args.get("reference"))[:100],
-        udi_di=forms.one_line(request.args.get("udi_di"))[:100],
-    )
-    return _definition_page(form)
-
-
-def _definition_page(form: forms.DefinitionForm, *, error: TraceError | None = None) -> Response:
-    with http.transaction() as session:
-        form.offer(queries.list_manufacturers(session))
-    if error is not None:
-        return http.rejected("devices/definition_new.html", form, error)
-    return make_response(render_template("devices/definition_new.html", form=form), 422 if form.errors else 200)
-
-
-@bp.post("/definitions/new")
-@http.requires(Permission.DEFINITION_WRITE)
-def create_definition() -> Response:
-    """Add a device to the catalogue."""
-    form, now = forms.DefinitionForm(), clock.utc_now()
-    with http.transaction() as session:
-        form.offer(queries.list_manufacturers(session))
-    if not form.validate():
-        return _definition_page(form)
-    try:
-        new = form.new(today=clock.paris_day(now))
-        with http.transaction() as session:
-            service.create_definition(
-                session,
-                http.read_request_id(form.request_id.data),
-                new=new,
-                actor=http.current_actor(),
-                now=now,
-            )
-    except (Conflict, InvalidInput, RuleRefused) as error:
-        return _definition_page(form, error=error)
-    flash(_("%(reference)s is in the catalogue.", reference=new.reference), "success")
-    return redirect(url_for("devices.definitions", q=new.reference), code=303)
-
-
-@bp.get("/manufacturers")
-@http.requires(Permission.UNIT_READ)
-def manufacturers() -> Response:
-    """Show the manufacturers."""
-    with http.transaction() as session:
-        found = queries.list_manufacturers(session)
-    may_write = http.current_actor().can(Permission.DEFINITION_WRITE)
-    return make_response(render_template("devices/manufacturers.html", manufacturers=found, may_write=may_write))
-
-
-@bp.get("/manufacturers/new")
-@http.requires(Permission.DEFINITION_WRITE)
-def new_manufacturer() -> Response:
-    """Ask for a new manufacturer."""
-    form = forms.ManufacturerForm(formdata=None, request_id=str(db.new_id()))
-    return make_response(render_template("devices/manufacturer_new.html", form=form))
-
-
-@bp.post("/manufacturers/new")
-@http.requires(Permission.DEFINITION_WRITE)
-def create_manufacturer() -> Response:
-    """Add a manufacturer, then go on with its first device."""
-    form = forms.ManufacturerForm()
-    if not form.validate():
-        return make_response(render_template("devices/manufacturer_new.html", form=form), 422)
-    try:
-        with http.transaction() as session:
-            made = service.create_manufacturer(
-                session,
-                http.read_request_id(form.request_id.data),
-                new=form.new(),
-                actor=http.current_actor(),
-                now=clock.utc_now(),
-            )
-    except (Conflict, InvalidInput, RuleRefused) as error:
-        return http.rejected("devices/manufacturer_new.html", form, error)
-    flash(_("%(name)s is recorded.", name=made.name), "success")
-    return redirect(url_for("devices.new_definition", manufacturer=made.id), code=303)
-
-
-@bp.get("/manufacturers/<uuid:manufacturer_id>")
-@http.requires(Permission.DEFINITION_WRITE)
-def show_manufacturer(manufacturer_id: UUID) -> Response:
-    """Show what is known of a manufacturer, to correct it."""
-    with http.transaction() as session:
-        known = queries.get_manufacturer(session, manufacturer_id)
-    form = forms.ManufacturerForm(formdata=None, obj=known)
-    return make_response(render_template("devices/manufacturer.html", form=form, manufacturer=known))
-
-
-@bp.post("/manufacturers/<uuid:manufacturer_id>")
-@http.requires(Permission.DEFINITION_WRITE)
-def change_manufacturer(manufacturer_id: UUID) -> Response:
-    """Correct what is known of a manufacturer; its name stays."""
-    form = forms.ManufacturerForm()
-    with http.transaction() as session:
-        known = queries.get_manufacturer(session, manufacturer_id)
-    form.name.data = known.name
-    if not form.validate():
-        return make_response(render_template("devices/manufacturer.html", form=form, manufacturer=known), 422)
-    with http.transaction() as session:
-        service.change_manufacturer(
-            session, manufacturer_id, new=form.new(), actor=http.current_actor(), now=clock.utc_now()
-        )
-    flash(_("%(name)s is recorded.", name=known.name), "success")
-    return redirect(url_for("devices.manufacturers"), code=303)

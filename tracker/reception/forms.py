@@ -13,7 +13,7 @@ from wtforms.validators import DataRequired, Length, Optional
 from scanners import Scan, Status, Udi, scan
 from scanners.readers.reading import ImageReading
 from scanners.udi.symbology import GS1
-from tracker.devices.queries import FoundDefinition
+from tracker.catalogue.queries import FoundDefinition
 from tracker.errors import N_, InvalidInput
 from tracker.reception.queries import NewReception
 

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from scanners import Scan, Status, Udi
 from scanners.udi import unit as unit_label
+from tracker.catalogue.models import DeviceDefinition, Manufacturer
+from tracker.catalogue.queries import FoundDefinition
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.models import Device, DeviceDefinition, Manufacturer
-from tracker.devices.queries import Candidate, FoundDefinition, UnitNotFound, UnitView
+from tracker.devices.models import Device
+from tracker.devices.queries import Candidate, UnitNotFound, UnitView
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, InvalidInput, NotFound
 from tracker.reception import rules

@@ -1,8 +1,7 @@
 """The verdict on one box: accepted, quarantined or refused, with every reason. Pure.
 
-``FINDINGS`` is the table a pharmacist reads: what each reason does, in what words, on what it rests, what to do next,
-who may decide otherwise; ``docs/goods-in.md`` shows it. :func:`decide` knows facts alone, so that the same box on the
-same day always gets the same answer.
+``FINDINGS`` is the table a pharmacist reads (``docs/goods-in.md``): what each reason does, says and rests on, what to do
+next, who may decide otherwise. :func:`decide` knows facts alone: the same box on the same day gets the same answer.
 """
 
 import enum
@@ -13,8 +12,9 @@ from uuid import UUID
 
 from scanners import Scan, Status, Udi
 from tracker.actor import Role
+from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
-from tracker.devices.rules import STATE_LABELS, USABLE, DeviceKind, Finding, UnitState, is_past
+from tracker.devices.rules import STATE_LABELS, USABLE, Finding, UnitState, is_past
 from tracker.errors import N_
 
 

@@ -16,16 +16,8 @@ from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.devices import service as device_service
-from tracker.devices.rules import (
-    EntryMethod,
-    Event,
-    HoldCause,
-    NewHold,
-    NewUnit,
-    check_reason,
-    check_same_request,
-)
-from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, check_reason
+from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
 from tracker.reception import queries, rules
 from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Assessment, Box, LineView, NewReception

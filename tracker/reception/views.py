@@ -16,7 +16,7 @@ from scanners.readers.reading import ImageReading
 from scanners.udi.symbology import GS1
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.devices import queries as devices
+from tracker.catalogue import queries as catalogue
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.reception import forms, queries, rules, service
@@ -262,7 +262,7 @@ def enter_by_hand(reception_id: UUID) -> Response:
         reception = queries.get_reception(session, reception_id)
         line = queries.get_line(session, line_id) if line_id else None
         reference = form.typed().reference or (line.reference if line else None) or ""
-        form.offer(devices.find_definitions(session, udi_di=None, reference=reference))
+        form.offer(catalogue.find_definitions(session, udi_di=None, reference=reference))
     if request.method == "GET":
         form.request_id.data, form.from_line.data = str(db.new_id()), str(line_id or "")
         form.reference.data = reference

@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
-from tracker.devices.models import Device, DeviceDefinition
+from tracker.catalogue.models import DeviceDefinition
+from tracker.devices.models import Device
 from tracker.errors import N_, NotFound
 from tracker.use.models import DeviceUse
 

@@ -13,10 +13,11 @@ from scanners.udi import unit as unit_label
 from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
+from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.models import Device, DeviceDefinition, Hold, LotHold, Manufacturer, Movement
+from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import USABLE, UnitState
 from tracker.errors import N_, NotFound

@@ -16,6 +16,7 @@ from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
 from tracker.actor import Actor, Permission, Role
 from tracker.audit import service as audit
+from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
 from tracker.devices import rules as device_rules
 from tracker.devices import service as device_service
@@ -25,7 +26,7 @@ from tracker.documents import service as documents
 from tracker.documents.documents import EstablishmentData, render
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
-from tracker.errors import N_
+from tracker.errors import N_, check_same_request
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
@@ -176,7 +177,7 @@ def _same_or_conflict(session: Session, declared: Incident, *, facts: IncidentFa
         and existing.occurred_on == facts.occurred_on
         and queries.read_narrative(session, existing) == facts.narrative
     )
-    device_rules.check_same_request(is_same=is_same)
+    check_same_request(is_same=is_same)
     return existing
 
 
@@ -472,7 +473,7 @@ def hold_recalled_lot(
         ReasonMissing: no reason was given.
     """
     actor.require(Permission.HOLD_OPEN)
-    devices.get_definition(session, definition_id)
+    catalogue.get_definition(session, definition_id)
     lot_number = rules.check_lot(lot_number)
     hold = NewHold(cause=HoldCause.RECALL, reason=device_rules.check_reason(reason), source_ref=f"recall:{request_id}")
     queries.lock_recall(session, request_id)

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from scanners import Status, scan
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.catalogue import queries as catalogue
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitFilters, UnitLine, UnitView
@@ -321,7 +322,7 @@ def _lot_of_unit(number: str) -> tuple[str, UUID]:
 
 def _definition_of(udi_di: str | None, reference: str | None) -> UUID | None:
     with http.transaction() as session:
-        found = devices.find_definitions(session, udi_di=udi_di, reference=reference)
+        found = catalogue.find_definitions(session, udi_di=udi_di, reference=reference)
     return found[0].id if len(found) == 1 else None
 
 

@@ -1,0 +1,155 @@
+"""Reads of the catalogue: what a code names, definitions by reference, manufacturers by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
+from tracker.catalogue.rules import DeviceKind, IdentifierKind
+from tracker.errors import N_, NotFound
+
+_Query = Select[*tuple[Any, ...]]
+_Row = Row[*tuple[Any, ...]]
+
+MOST_CANDIDATES = 20
+"""Definitions answered for one code: more than one is already a question for a person."""
+
+
+class DefinitionNotFound(NotFound):
+    """No such definition in this establishment."""
+
+    code = "definition-not-found"
+
+
+class ManufacturerNotFound(NotFound):
+    """No such manufacturer in this establishment."""
+
+    code = "manufacturer-not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDefinition:
+    """A definition as a scan finds it."""
+
+    id: UUID
+    manufacturer_id: UUID
+    manufacturer_name: str
+    reference: str
+    designation: str
+    brand: str
+    kind: DeviceKind
+    size: str
+
+
+DEFINITION_COLUMNS = (
+    DeviceDefinition.id,
+    DeviceDefinition.manufacturer_id,
+    Manufacturer.name.label("manufacturer_name"),
+    DeviceDefinition.reference,
+    DeviceDefinition.designation,
+    DeviceDefinition.brand,
+    DeviceDefinition.kind,
+    DeviceDefinition.size,
+)
+
+
+def read_definition(row: _Row) -> FoundDefinition:
+    """Return the definition that the first columns of a row hold (``DEFINITION_COLUMNS``)."""
+    return FoundDefinition(*row[: len(DEFINITION_COLUMNS)])
+
+
+def select_identified() -> _Query:
+    """Return the query for what ``udi_di`` and ``reference`` name, parameters both, with how in ``found_by``."""
+    return (
+        select(*DEFINITION_COLUMNS, DefinitionIdentifier.kind.label("found_by"))
+        .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+        .join(DefinitionIdentifier, DefinitionIdentifier.definition_id == DeviceDefinition.id)
+        .where(
+            or_(
+                and_(
+                    DefinitionIdentifier.kind == IdentifierKind.UDI_DI,
+                    DefinitionIdentifier.value == bindparam("udi_di"),
+                ),
+                and_(
+                    DefinitionIdentifier.kind == IdentifierKind.REFERENCE,
+                    DefinitionIdentifier.value == bindparam("reference"),
+                ),
+            )
+        )
+        .order_by(DeviceDefinition.reference, DeviceDefinition.id)
+        .limit(MOST_CANDIDATES)
+    )
+
+
+_IDENTIFIED = select_identified()
+
+
+def find_definitions(session: Session, *, udi_di: str | None, reference: str | None) -> Sequence[FoundDefinition]:
+    """Return the definitions that a code names: those of the UDI-DI where there is one, else those of the reference."""
+    rows = session.execute(_IDENTIFIED, {"udi_di": udi_di, "reference": reference}).all()
+    return [read_definition(row) for row in best_found(rows)]
+
+
+def best_found(rows: Sequence[_Row]) -> list[_Row]:
+    """Keep the rows found by UDI-DI where there are any; a definition found twice counts once."""
+    by_udi = [row for row in rows if row.found_by is IdentifierKind.UDI_DI]
+    return list({row.id: row for row in by_udi or rows}.values())
+
+
+def get_definition(session: Session, definition_id: UUID) -> DeviceDefinition:
+    """Return one definition.
+
+    Raises:
+        DefinitionNotFound: there is none with this id here.
+    """
+    definition = session.get(DeviceDefinition, definition_id)
+    if definition is None:
+        raise DefinitionNotFound(N_("There is no such definition in the catalogue."))
+    return definition
+
+
+def get_manufacturer(session: Session, manufacturer_id: UUID) -> Manufacturer:
+    """Return one manufacturer.
+
+    Raises:
+        ManufacturerNotFound: there is none with this id here.
+    """
+    manufacturer = session.get(Manufacturer, manufacturer_id)
+    if manufacturer is None:
+        raise ManufacturerNotFound(N_("There is no such manufacturer."), next_step=N_("Choose one of the list."))
+    return manufacturer
+
+
+def list_manufacturers(session: Session) -> Sequence[Manufacturer]:
+    """Return the manufacturers, by name."""
+    return session.scalars(select(Manufacturer).order_by(Manufacturer.name)).all()
+
+
+def list_definitions(
+    session: Session, *, after: DeviceDefinition | None, limit: int, text: str = ""
+) -> Sequence[FoundDefinition]:
+    """Return definitions by reference, those after ``after``; ``text`` is the beginning of a reference or a UDI-DI."""
+    order = tuple_(DeviceDefinition.reference, DeviceDefinition.id)
+    statement = select(*DEFINITION_COLUMNS).join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+    if after is not None:
+        statement = statement.where(order > tuple_(after.reference, after.id))
+    if text:
+        named = select(DefinitionIdentifier.definition_id).where(DefinitionIdentifier.value == text)
+        begins = DeviceDefinition.reference.startswith(text, autoescape=True)
+        statement = statement.where(or_(begins, DeviceDefinition.id.in_(named)))
+    return [read_definition(row) for row in session.execute(statement.order_by(order).limit(limit))]
+
+
+def list_identifiers(session: Session, definition_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Return the UDI-DIs of each definition."""
+    statement = select(DefinitionIdentifier.definition_id, DefinitionIdentifier.value).where(
+        DefinitionIdentifier.definition_id.in_(definition_ids), DefinitionIdentifier.kind == IdentifierKind.UDI_DI
+    )
+    found: dict[UUID, list[str]] = {}
+    for definition_id, value in session.execute(statement):
+        found.setdefault(definition_id, []).append(value)
+    return found

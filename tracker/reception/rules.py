@@ -1,7 +1,7 @@
 """The verdict on one box: accepted, quarantined or refused, with every reason. Pure.
 
-``FINDINGS`` is the table a pharmacist reads (``docs/goods-in.md``): what each reason does, says and rests on, what to do
-next, who may decide otherwise. :func:`decide` knows facts alone: the same box on the same day gets the same answer.
+``FINDINGS`` is the table a pharmacist reads (``docs/goods-in.md``): what each reason does, says and rests on, the next
+step, who may decide otherwise. :func:`decide` knows facts alone: the same box on the same day gets the same answer.
 """
 
 import enum

@@ -37,6 +37,8 @@ from tracker.devices import api as devices_api
 from tracker.devices import views as devices_views
 from tracker.documents import views as documents_views
 from tracker.errors import N_
+from tracker.findings import api as findings_api
+from tracker.findings import views as findings_views
 from tracker.labels import views as labels_views
 from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
@@ -306,6 +308,7 @@ _VIEWS = (
     derogations_views.bp,
     devices_views.bp,
     documents_views.bp,
+    findings_views.bp,
     labels_views.bp,
     outbox_views.bp,
     patients_views.bp,
@@ -313,7 +316,7 @@ _VIEWS = (
     use_views.bp,
     vigilance_views.bp,
 )
-_APIS = (derogations_api.api, devices_api.api, reception_api.api, use_api.api, vigilance_api.api)
+_APIS = (derogations_api.api, devices_api.api, findings_api.api, reception_api.api, use_api.api, vigilance_api.api)
 
 
 def _register(app: OpenAPI) -> None:

@@ -35,10 +35,11 @@ from tracker.devices import queries as devices
 from tracker.devices.models import Device
 from tracker.devices.rules import EntryMethod
 from tracker.errors import NotPermitted, RequestIdReused
+from tracker.findings.rules import Outcome
 from tracker.reception import queries, service
 from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Box, NewReception, ReceptionNotFound
-from tracker.reception.rules import Outcome, Purpose
+from tracker.reception.rules import Purpose
 from tracker.reception.service import PatientLabelScanned, ReceptionClosed, ScanEmpty
 
 

@@ -26,10 +26,11 @@ from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Device, Hold
 from tracker.devices.rules import Event, HoldCause, ReasonMissing, UnitState
+from tracker.findings.rules import Outcome
 from tracker.reception import queries, service
 from tracker.reception.models import ReceptionLine
 from tracker.reception.queries import ReadingMissing
-from tracker.reception.rules import Outcome, Purpose
+from tracker.reception.rules import Purpose
 
 
 @pytest.fixture

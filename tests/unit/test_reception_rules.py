@@ -2,23 +2,20 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from scanners import Fault, Scan, Status, Udi, scan
-from tracker.actor import Role
 from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
-from tracker.devices.rules import REASON_LABELS, USABLE, Finding, UnitState
+from tracker.devices.rules import USABLE, Finding, UnitState
+from tracker.findings.rules import Outcome
 from tracker.reception import rules
 from tracker.reception.rules import (
-    FINDINGS,
     CoverageFacts,
     DefinitionFacts,
     Facts,
-    Outcome,
     Purpose,
     UnitFacts,
     decide,
@@ -316,61 +313,6 @@ def test_a_released_unit_whose_derogation_has_ended_may_not_be_used() -> None:
     assert decide(facts).outcome is Outcome.REFUSED
 
 
-SAMPLE = {
-    "designation": "SCORE",
-    "decision": "DM-1",
-    "since_on": "2025-01-01",
-    "valid_until": "2026-12-31",
-    "expired_on": "2026-01-01",
-    "expires_on": "2026-01-01",
-    "other_on": "2026-01-02",
-    "reference": "R",
-    "manufacturer": "M",
-    "number": "T590000000178",
-    "serial": "S",
-    "lot": "A1",
-    "reason": "seal",
-    "count": "2",
-    "days": "3",
-    "code": "0",
-    "text": "x",
-    "fault": "check-digit",
-    "state": "used",
-    "system": "SCORE knee",
-}
-
-
-@pytest.mark.parametrize("code", list(FINDINGS))
-def test_every_reason_has_its_words_and_its_source(code: str) -> None:
-    worded = rules.worded(Finding(code, SAMPLE), translate=str, day=lambda day: day.strftime("%d/%m/%Y"))
-
-    assert worded.sentence
-    assert worded.source
-    assert "%(" not in worded.sentence + worded.source + worded.next_step
-    assert "2026-" not in worded.sentence
-    if FINDINGS[code].effect is not Outcome.ACCEPTED:
-        assert worded.next_step
-
-
-def test_codes_in_a_sentence_become_words() -> None:
-    worded = rules.worded(Finding("scan-invalid", {"fault": "check-digit"}), translate=str, day=str)
-    other = rules.worded(Finding("scan-invalid", {"fault": "segment-unknown"}), translate=str, day=str)
-
-    assert "its check digit is wrong" in worded.sentence
-    assert "segment-unknown" in other.sentence
-
-
-def test_every_reason_for_quarantine_can_be_shown_on_a_hold() -> None:
-    quarantining = {code for code, rule in FINDINGS.items() if rule.effect is Outcome.QUARANTINED}
-
-    assert quarantining - {"unit-label-needed"} == set(REASON_LABELS)
-
-
-def test_what_leads_to_quarantine_may_be_decided_otherwise_by_a_pharmacist() -> None:
-    for code in REASON_LABELS:
-        assert FINDINGS[code].may_override is Role.PHARMACIST
-
-
 def test_a_scan_is_repeated_short_and_printable() -> None:
     assert rules.printable("10A1\x1d21S\x00\ud800") == "10A1\u2039GS\u203a21S\ufffd\ufffd"
     assert rules.printable("x" * 500) == "x" * 80 + "…"
@@ -382,22 +324,3 @@ def test_the_patients_label_carries_no_data_into_its_finding() -> None:
     verdict = decide(replace(GOOD, scan=scan(label, reference_date=TODAY), definition=None, coverages=()))
 
     assert verdict.findings == (Finding("patient-label"),)
-
-
-WORDS_OF_EFFECT = {Outcome.REFUSED: "refused", Outcome.QUARANTINED: "quarantined", Outcome.ACCEPTED: "for information"}
-
-
-def findings_table() -> str:
-    """Return the table of reasons as the documentation shows it."""
-    lines = ["| Code | Effect | Says | Rests on | Next | Who may decide otherwise |", "|---|---|---|---|---|---|"]
-    for code, rule in FINDINGS.items():
-        override = rule.may_override.value if rule.may_override else ""
-        texts = [f"`{code}`", WORDS_OF_EFFECT[rule.effect], rule.sentence, rule.source, rule.next_step, override]
-        lines.append("| " + " | ".join(text.replace("%(", "[").replace(")s", "]") for text in texts) + " |")
-    return "\n".join(lines)
-
-
-def test_the_table_of_the_documentation_is_the_table_of_the_code() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "goods-in.md").read_text(encoding="utf-8")
-
-    assert findings_table() in page

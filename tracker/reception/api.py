@@ -13,10 +13,11 @@ from scanners import Scan, Standard, Status, Udi
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.devices.rules import EntryMethod, Finding
-from tracker.reception import forms, rules, service
+from tracker.findings.rules import Outcome, worded
+from tracker.reception import forms, service
 from tracker.reception.models import Reception
 from tracker.reception.queries import Assessment, Box, LineView, NewReception
-from tracker.reception.rules import Outcome, Purpose
+from tracker.reception.rules import Purpose
 
 api = APIBlueprint(
     "reception_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -95,9 +96,7 @@ class FindingAnswer(BaseModel):
     @classmethod
     def of(cls, finding: Finding) -> dict[str, object]:
         """Return the answer for one finding."""
-        return {"data": dict(finding.data)} | asdict(
-            rules.worded(finding, translate=http.sentence, day=http.written_day)
-        )
+        return {"data": dict(finding.data)} | asdict(worded(finding, translate=http.sentence, day=http.written_day))
 
 
 class UdiAnswer(BaseModel):

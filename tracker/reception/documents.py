@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from scanners.symbols import code128, datamatrix, gs1_128
 from tracker.documents.documents import DocumentHead
-from tracker.reception.rules import Outcome
+from tracker.findings.rules import Outcome
 
 
 class SlipLineData(TypedDict):

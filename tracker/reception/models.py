@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant, code_column
 from tracker.devices.rules import EntryMethod
-from tracker.reception.rules import Outcome
+from tracker.findings.rules import Outcome
 
 
 class Reception(Tenant, Base):

@@ -20,9 +20,10 @@ from tracker.devices.models import Device
 from tracker.devices.queries import Candidate, UnitNotFound, UnitView
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, InvalidInput, NotFound
+from tracker.findings.rules import Outcome
 from tracker.reception import rules
 from tracker.reception.models import Reception, ReceptionLine
-from tracker.reception.rules import CoverageFacts, DefinitionFacts, Facts, Outcome, Purpose, UnitFacts, Verdict
+from tracker.reception.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, UnitFacts, Verdict
 
 
 class ReceptionNotFound(NotFound):

@@ -18,10 +18,11 @@ from tracker.audit import service as audit
 from tracker.devices import service as device_service
 from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, check_reason
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
-from tracker.reception import queries, rules
+from tracker.findings.rules import FINDINGS, Outcome
+from tracker.reception import queries
 from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.queries import Assessment, Box, LineView, NewReception
-from tracker.reception.rules import Outcome, Purpose, Verdict
+from tracker.reception.rules import Purpose, Verdict
 
 
 class PatientLabelScanned(RuleRefused):
@@ -199,7 +200,7 @@ def _check_kept(box: Box) -> None:
     if box.scan is None:
         return
     if box.scan.status is Status.PATIENT:
-        rule = rules.FINDINGS["patient-label"]
+        rule = FINDINGS["patient-label"]
         raise PatientLabelScanned(rule.sentence, next_step=rule.next_step)
     _check_not_empty(box.scan)
     if box.override:
@@ -220,9 +221,7 @@ def _raw(box: Box) -> bytes | None:
 
 def _codes(verdict: Verdict) -> str:
     """Return the codes of the findings that weigh as much as the outcome."""
-    return " ".join(
-        finding.code for finding in verdict.findings if rules.FINDINGS[finding.code].effect is verdict.outcome
-    )
+    return " ".join(finding.code for finding in verdict.findings if FINDINGS[finding.code].effect is verdict.outcome)
 
 
 def _make_unit(

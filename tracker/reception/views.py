@@ -19,6 +19,7 @@ from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
+from tracker.findings.rules import Outcome, WordedFinding, worded
 from tracker.reception import forms, queries, rules, service
 from tracker.reception.documents import (
     Barcode,
@@ -27,7 +28,7 @@ from tracker.reception.documents import (
     barcodes_on,
 )
 from tracker.reception.queries import Box, LineView
-from tracker.reception.rules import Outcome, Purpose, WordedFinding
+from tracker.reception.rules import Purpose
 from tracker.reception.service import PatientLabelScanned
 
 bp = Blueprint("reception", __name__, template_folder="templates")
@@ -63,7 +64,7 @@ class Card:
 
 
 def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
-    return tuple([rules.worded(finding, translate=http.sentence, day=http.written_day) for finding in findings])
+    return tuple([worded(finding, translate=http.sentence, day=http.written_day) for finding in findings])
 
 
 def _details(udi: Udi, reference: str | None) -> tuple[tuple[str, object], ...]:

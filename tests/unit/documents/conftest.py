@@ -11,10 +11,10 @@ from scanners.symbols import code128, datamatrix
 from tracker.consents.documents import NoticeData
 from tracker.consents.rules import SignerCapacity
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, render
+from tracker.findings.rules import Outcome
 from tracker.labels.documents import SHEET_OF_21, LabelData, LabelsData
 from tracker.patients.rules import Sex
 from tracker.reception.documents import SlipData, SlipLineData
-from tracker.reception.rules import Outcome
 from tracker.use.documents import ImplantCardData, PatientDocumentData
 from tracker.use.rules import Intervention, Side
 from tracker.vigilance.documents import (

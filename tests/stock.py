@@ -11,10 +11,11 @@ from tracker.actor import Actor
 from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
-from tracker.derogations.rules import DecisionKind, DerogationKind, Domain, ScopeChangeKind
+from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.devices import queries, service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit
+from tracker.terms.rules import ScopeChangeKind
 
 GTIN = "03700000000013"
 REFERENCE = "1-020163C"

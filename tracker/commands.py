@@ -19,11 +19,11 @@ from tracker.actor import Role, system_actor
 from tracker.app import keyring_of
 from tracker.audit import service as audit_service
 from tracker.db import Database
-from tracker.derogations import service as derogations_service
 from tracker.organisation import queries as organisation_queries
 from tracker.organisation import service as organisation
 from tracker.organisation.models import Establishment
 from tracker.organisation.service import NewEstablishment
+from tracker.publications import service as publications
 
 _CONFIG = Path(__file__).parent.parent / "config"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -108,7 +108,7 @@ def derogations_load(file: Path, finess: str) -> None:
     with opened() as (database, _settings):
         establishment = _establishment(database, finess)
         with db.transaction(database, establishment.id) as session:
-            report = derogations_service.load_register(
+            report = publications.load_register(
                 session, read_yaml(file), actor=system_actor(establishment.id), now=clock.utc_now()
             )
     click.echo(

@@ -28,6 +28,7 @@ from tracker.organisation.models import RecipientPurpose
 from tracker.organisation.service import NewEstablishment
 from tracker.patients import service as patients
 from tracker.patients.rules import INS_TEST_OID, IdentityStatus, Sex, Traits
+from tracker.publications import service as publications
 
 ESTABLISHMENT_ID = UUID("0192f000-0000-7000-8000-000000000059")
 """The one demonstration hospital of an installation."""
@@ -91,7 +92,7 @@ def load(database: Database, content: Content, registers: list[Content], *, now:
         _load_house(at, dated)
         manufacturers = _load_catalogue(at, dated)
         for register in [*registers, dated["register"]]:
-            derogations.load_register(session, dict(register), actor=at.actor, now=now)
+            publications.load_register(session, dict(register), actor=at.actor, now=now)
         _load_patients(at, dated)
         _load_individual(at, dated, manufacturers)
         _load_notices(at, dated)

@@ -3,11 +3,9 @@
 import threading
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-import yaml
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
@@ -22,24 +20,19 @@ from tracker.derogations import queries, rules, service
 from tracker.derogations.models import Decision, Derogation
 from tracker.derogations.queries import DerogationNotFound
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
-from tracker.derogations.service import LoadReport, NewDecision, NewDerogation, NewReference, NewScope
+from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents import queries as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import FileRefused, NewFile
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.patients.queries import PatientNotFound
+from tracker.terms import rules as terms
 
-LIST = Path("config/ansm_derogations_20240306.yaml")
 MAKER = UUID(int=0x111)
 ONE = UUID(int=0x222)
 FIRST = UUID(int=0x333)
 SECOND = UUID(int=0x444)
 PDF = b"%PDF-1.7 a letter"
-
-
-def listed() -> dict[str, object]:
-    content: dict[str, object] = yaml.safe_load(LIST.read_text(encoding="utf-8"))
-    return content
 
 
 def make(session: Session, **changes: object) -> Derogation:
@@ -220,8 +213,6 @@ def test_a_surgeon_may_not_write_in_the_register(session: Session) -> None:
         service.record_decision(session, FIRST, new=grant(), actor=CHARLIE, now=NOW)
     with pytest.raises(NotPermitted):
         service.add_scope(session, FIRST, new=NewScope(ONE, TODAY, "because"), actor=CHARLIE, now=NOW)
-    with pytest.raises(NotPermitted):
-        service.load_register(session, listed(), actor=CHARLIE, now=NOW)
 
 
 def test_another_hospital_sees_nothing_and_its_ids_cannot_be_taken(session: Session) -> None:
@@ -249,8 +240,8 @@ def test_a_decision_brings_references_in_and_out(session: Session) -> None:
     service.record_decision(session, SECOND, new=changed, actor=ALICE, now=NOW)
 
     entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, ONE)]
-    assert rules.references_on(entries, TODAY, known_at=NOW) == {"1-020164C", "1-020165C"}
-    assert rules.references_on(entries, TODAY - timedelta(days=1), known_at=NOW) == {"1-020163C", "1-020164C"}
+    assert terms.references_on(entries, TODAY, known_at=NOW) == {"1-020164C", "1-020165C"}
+    assert terms.references_on(entries, TODAY - timedelta(days=1), known_at=NOW) == {"1-020163C", "1-020164C"}
 
 
 @pytest.mark.parametrize(
@@ -311,97 +302,6 @@ def test_the_program_cannot_rewrite_a_decision(session: Session) -> None:
     for statement in ("update derogation_decision set valid_until = now()", "delete from derogation_decision"):
         with pytest.raises(DatabaseError), session.begin_nested():
             session.execute(text(statement))
-
-
-def test_the_list_of_ansm_loads_eight_derogations_that_have_ended(session: Session) -> None:
-    report = service.load_register(session, listed(), actor=ALICE, now=NOW)
-
-    standings = queries.list_standings(session, day=TODAY, known_at=NOW)
-    ends = sorted((found.manufacturer_name, str(found.valid_until)) for found in standings)
-    assert (len(report.created), report.decision_count) == (8, 9)
-    assert {found.status for found in standings} == {DerogationStatus.ENDED}
-    assert ends == [
-        ("Amplitude", "2024-07-26"),
-        ("Biotechni", "2025-01-11"),
-        ("Ceraver", "2024-06-14"),
-        ("GLOBAL D", "2024-05-31"),
-        ("GLOBAL D", "2024-05-31"),
-        ("GLOBAL D", "2025-02-28"),
-        ("Groupe Lépine", "2025-02-26"),
-        ("Groupe Lépine", "2025-03-04"),
-    ]
-
-
-def test_the_list_of_ansm_has_the_twenty_references_of_score(session: Session) -> None:
-    service.load_register(session, listed(), actor=ALICE, now=NOW)
-
-    page = queries.list_derogations(
-        session, filters=queries.RegisterFilters(text="SOCRE"), day=TODAY, known_at=NOW, after=None, limit=9
-    )
-    (score,) = page.standings
-    entries = queries.list_scope(session, score.id)
-    expected = {f"1-02016{row}{size}" for row in range(1, 6) for size in "ABCD"}
-    assert {entry.reference for entry in entries} == expected
-    assert len(entries) == 20
-    (one,) = [entry for entry in entries if entry.reference == "1-020163C"]
-    assert one.label == "Insert mobile de révision SCORE® – Taille C – Épaisseur 14 mm"
-
-
-def test_the_list_of_ansm_is_loaded_once(session: Session) -> None:
-    service.load_register(session, listed(), actor=ALICE, now=NOW)
-    count = len(actions(session))
-
-    report = service.load_register(session, listed(), actor=ALICE, now=NOW)
-
-    assert report == LoadReport(unchanged=report.unchanged)
-    assert len(report.unchanged) == 8
-    assert len(actions(session)) == count
-
-
-def test_two_hospitals_load_the_same_list(session: Session) -> None:
-    service.load_register(session, listed(), actor=ALICE, now=NOW)
-    enter(session, HOSPITAL_B)
-    session.expunge_all()
-
-    report = service.load_register(session, listed(), actor=GUY, now=NOW)
-
-    assert len(report.created) == 8
-
-
-def test_a_list_that_says_something_else_leaves_the_register_alone(session: Session) -> None:
-    service.load_register(session, listed(), actor=ALICE, now=NOW)
-    content = listed()
-    content["derogations"][0]["scope_text"] = "other words"  # type: ignore[index]
-
-    report = service.load_register(session, content, actor=ALICE, now=NOW)
-
-    assert report.differing == ("global-d-ciny",)
-
-
-def test_an_extension_already_recorded_by_hand_does_not_stop_a_list(session: Session) -> None:
-    service.load_register(session, listed(), actor=ALICE, now=NOW)
-    content = listed()
-    again = {"key": "granted-again", "kind": "granted", "effective_from": date(2024, 4, 1)}
-    content["derogations"][1]["decisions"].append(again)  # type: ignore[index]
-
-    report = service.load_register(session, content, actor=ALICE, now=NOW)
-
-    assert (report.differing, report.decision_count) == (("global-d-clinic",), 0)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {},
-        {"source": "x", "derogations": [{"key": "y"}]},
-        {"source": "x", "derogations": [], "misspelt": 1},
-    ],
-)
-def test_a_list_of_another_form_is_refused_with_the_place(session: Session, content: dict[str, object]) -> None:
-    with pytest.raises(service.RegisterUnreadable) as refusal:
-        service.load_register(session, content, actor=ALICE, now=NOW)
-
-    assert refusal.value.fields
 
 
 def test_two_pharmacists_who_record_the_same_letter_at_once_make_one_decision(database: db.Database) -> None:

@@ -15,8 +15,6 @@ from tracker.derogations.rules import (
     DecisionKind,
     DerogationStatus,
     Period,
-    ScopeChangeKind,
-    ScopeFacts,
     Standing,
 )
 
@@ -322,36 +320,6 @@ def test_in_force_always_has_a_grant_and_an_end_that_is_not_past(
         assert any(d.kind is DecisionKind.GRANTED and d.effective_from <= day for d in history)
         after = rules.standing_on(history, found.valid_until + ONE_DAY, known_at=known_at)
         assert after.status is not DerogationStatus.IN_FORCE
-
-
-SCOPES = st.lists(
-    st.builds(ScopeFacts, st.sampled_from("ABC"), st.sampled_from(ScopeChangeKind), KNOWN_DAYS, INSTANTS), max_size=9
-)
-
-
-@settings(deadline=None)
-@given(SCOPES, KNOWN_DAYS, INSTANTS, st.randoms(use_true_random=False))
-def test_the_scope_never_depends_on_the_order_of_recording(
-    entries: list[ScopeFacts], day: date, known_at: datetime, random: object
-) -> None:
-    shuffled = list(entries)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-
-    assert rules.references_on(shuffled, day, known_at=known_at) == rules.references_on(entries, day, known_at=known_at)
-
-
-def test_a_reference_is_in_the_scope_from_its_day_until_the_day_it_leaves() -> None:
-    entries = [
-        ScopeFacts("1-020163C", ScopeChangeKind.ADDED, FROM, LOADED),
-        ScopeFacts("1-020163C", ScopeChangeKind.REMOVED, END, LOADED),
-    ]
-
-    found = [
-        bool(rules.references_on(entries, day, known_at=LATER)) for day in (FROM - ONE_DAY, FROM, END - ONE_DAY, END)
-    ]
-
-    assert found == [False, True, True, False]
-    assert rules.references_on(entries, FROM, known_at=LOADED - timedelta(seconds=1)) == frozenset()
 
 
 TODAY = date(2024, 7, 1)

@@ -16,12 +16,13 @@ from tests.web.conftest import Person
 from tracker import clock, db
 from tracker.actor import Actor
 from tracker.catalogue import queries as catalogue
-from tracker.derogations import queries, service
+from tracker.derogations import queries
 from tracker.derogations.models import Decision
 from tracker.derogations.rules import DecisionKind, DerogationStatus
 from tracker.documents import queries as documents
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
+from tracker.publications import service as publications
 
 LogIn = Callable[[Actor], Person]
 PDF = b"%PDF-1.7 the letter"
@@ -35,7 +36,7 @@ def score(database: db.Database) -> UUID:
     content = yaml.safe_load(Path("config/ansm_derogations_20240306.yaml").read_text(encoding="utf-8"))
     now = clock.utc_now()
     with db.transaction(database, HOSPITAL_A) as session:
-        service.load_register(session, content, actor=ALICE, now=now)
+        publications.load_register(session, content, actor=ALICE, now=now)
         found = queries.list_standings(session, day=TODAY, known_at=now)
         return next(standing.id for standing in found if standing.implanted_system == "SCORE")
 

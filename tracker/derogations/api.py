@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tracker import clock, http
 from tracker.actor import Permission
-from tracker.derogations import queries, rules, service
+from tracker.derogations import queries, service
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.queries import DerogationStanding, RegisterFilters
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
@@ -20,6 +20,7 @@ from tracker.derogations.service import NewDecision, NewReference
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import MAX_UPLOAD_BYTES, NewFile
 from tracker.errors import N_, InvalidInput
+from tracker.terms import rules as terms
 
 api = APIBlueprint(
     "derogations_api",
@@ -226,7 +227,7 @@ def _whole(
 
 
 def _references(entries: Sequence[ScopeEntry], *, day: date, known_at: datetime) -> list[ReferenceAnswer]:
-    listed = rules.references_on([queries.scope_facts(entry) for entry in entries], day, known_at=known_at)
+    listed = terms.references_on([queries.scope_facts(entry) for entry in entries], day, known_at=known_at)
     speaking = {
         entry.reference: ReferenceAnswer(reference=entry.reference, label=entry.label, reading=entry.reading)
         for entry in entries  # by reference, then by day

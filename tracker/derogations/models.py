@@ -7,7 +7,8 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant, code_column
-from tracker.derogations.rules import DecisionKind, DerogationKind, Domain, ScopeChangeKind
+from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
+from tracker.terms.rules import ScopeChangeKind
 
 
 class Derogation(Tenant, Base):

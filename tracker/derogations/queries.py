@@ -22,10 +22,11 @@ from tracker.derogations.rules import (
     DerogationKind,
     DerogationStatus,
     Domain,
-    ScopeFacts,
     Standing,
 )
 from tracker.errors import N_, NotFound
+from tracker.terms import rules as terms
+from tracker.terms.rules import ScopeFacts
 
 _Query = Select[*tuple[Any, ...]]
 _Row = Row[*tuple[Any, ...]]
@@ -345,7 +346,7 @@ def _coverage(rows: Sequence[_Row], life: _Life, *, day: date, known_at: datetim
     standing = life.standing(day, known_at)
     entries = [row for row in rows if row.reference is not None]
     facts = [ScopeFacts(row.reference, row.change, row.effective_from, row.recorded_at) for row in entries]
-    is_listed = bool(rules.references_on(facts, day, known_at=known_at))
+    is_listed = bool(terms.references_on(facts, day, known_at=known_at))
     effective = [row for row in entries if row.recorded_at <= known_at and row.effective_from <= day]
     return Coverage(
         derogation_id=first.id,

@@ -44,13 +44,6 @@ class DecisionKind(enum.StrEnum):
     CONDITIONS_CHANGED = "conditions_changed"
 
 
-class ScopeChangeKind(enum.StrEnum):
-    """Whether a reference enters or leaves the scope. Stored: a change needs a migration."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-
-
 class DerogationStatus(enum.StrEnum):
     """What a derogation is worth on a day. Computed, never stored; sent by the API."""
 
@@ -76,16 +69,6 @@ class DecisionFacts:
     decided_on: date | None
     recorded_at: datetime
     corrects_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeFacts:
-    """What the rules need of one scope entry."""
-
-    reference: str
-    change: ScopeChangeKind
-    effective_from: date
-    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +164,6 @@ def periods_of(decisions: Iterable[DecisionFacts], *, known_at: datetime) -> tup
     """Return the whole life of a derogation as known at an instant: periods without gap, from always to for ever."""
     ordered = sorted(_standing_decisions(decisions, known_at), key=_order)
     return tuple(_periods(ordered))
-
-
-def references_on(entries: Iterable[ScopeFacts], day: date, *, known_at: datetime) -> frozenset[str]:
-    """Return the references in the scope on a day, as known at an instant; one that enters and leaves on it is out."""
-    latest: dict[str, ScopeFacts] = {}
-    effective = (entry for entry in entries if entry.recorded_at <= known_at and entry.effective_from <= day)
-    for entry in sorted(effective, key=lambda e: (e.effective_from, e.change is ScopeChangeKind.REMOVED)):
-        latest[entry.reference] = entry
-    return frozenset(reference for reference, entry in latest.items() if entry.change is ScopeChangeKind.ADDED)
 
 
 def _standing_decisions(decisions: Iterable[DecisionFacts], known_at: datetime) -> list[DecisionFacts]:

@@ -1,34 +1,32 @@
-"""Actions on the register: a derogation, its decisions, its scope, and the loading of a list.
+"""Actions on the register: a derogation, its decisions, its scope.
 
 Everything is appended. Whoever writes on one derogation waits for whoever already does, so that two decisions recorded
 at once are checked against each other, and one request sent twice is one row.
 """
 
 import hashlib
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.catalogue import queries as catalogue
-from tracker.catalogue import service as catalogue_service
-from tracker.catalogue.rules import NewManufacturer
 from tracker.derogations import queries, rules
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
-from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain, ScopeChangeKind
+from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain
 from tracker.documents import queries as documents
 from tracker.documents import service as documents_service
 from tracker.documents.models import Document, DocumentKind
 from tracker.documents.service import NewFile
-from tracker.errors import N_, Conflict, InvalidInput, check_same_request
+from tracker.errors import N_, InvalidInput, check_same_request
 from tracker.patients import queries as patients
+from tracker.terms import rules as terms
+from tracker.terms.rules import ScopeChangeKind
 
 
 class DerogationIncomplete(InvalidInput):
@@ -41,12 +39,6 @@ class ScopeWrong(InvalidInput):
     """The references that enter or leave the scope cannot do so."""
 
     code = "scope-wrong"
-
-
-class RegisterUnreadable(InvalidInput):
-    """A list of derogations does not have the documented form; nothing was loaded."""
-
-    code = "register-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +325,7 @@ def _check_scope(session: Session, new: NewScope, *, now: datetime) -> None:
             N_("A reference is empty or given twice."), fields={"references": N_("Type each reference once.")}
         )
     entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, new.derogation_id)]
-    present = rules.references_on(entries, new.effective_from, known_at=max([now, *(e.recorded_at for e in entries)]))
+    present = terms.references_on(entries, new.effective_from, known_at=max([now, *(e.recorded_at for e in entries)]))
     absent = sorted({reference.strip() for reference in new.removed} - present)
     if absent:
         raise ScopeWrong(
@@ -367,134 +359,3 @@ def _append_scope(session: Session, origin_id: UUID, new: NewScope, *, actor: Ac
 
 def _entry_id(origin_id: UUID, change: ScopeChangeKind, reference: str) -> UUID:
     return uuid5(origin_id, f"{change.value}:{reference}")
-
-
-class ListedDecision(BaseModel):
-    """One decision of a list."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: str
-    kind: DecisionKind
-    effective_from: date
-    valid_until: date | None = None
-    decided_on: date | None = None
-    reference: str = ""
-    patient_cap: int | None = None
-    note: str = ""
-    references: tuple[NewReference, ...] = ()
-
-
-class ListedDerogation(BaseModel):
-    """One derogation of a list. ``key`` never changes: it is how a second loading finds what the first one wrote."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: str
-    kind: DerogationKind
-    domain: Domain
-    company: str
-    designation: str
-    legal_basis: str
-    partial_revision_only: bool
-    implanted_system: str = ""
-    scope_text: str = ""
-    is_fictional: bool = False
-    decisions: tuple[ListedDecision, ...]
-
-
-class ListedRegister(BaseModel):
-    """A list of derogations (docs/derogations.md)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str
-    derogations: tuple[ListedDerogation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What a loading did, by key."""
-
-    created: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    """Already there; a decision that the list adds was recorded."""
-    differing: tuple[str, ...] = ()
-    """There with another content, or with decisions that contradict the list: a person must look."""
-    decision_count: int = 0
-    """Decisions recorded."""
-
-
-def load_register(session: Session, register: dict[str, object], *, actor: Actor, now: datetime) -> LoadReport:
-    """Enter a list of derogations; loading it again changes nothing.
-
-    Raises:
-        RegisterUnreadable: the list does not have the documented form.
-    """
-    actor.require(Permission.DEROGATION_WRITE)
-    try:
-        listed = ListedRegister.model_validate(register)
-    except ValidationError as error:
-        fields = {".".join(str(part) for part in item["loc"]): item["msg"] for item in error.errors()}
-        raise RegisterUnreadable(
-            N_("The list of derogations cannot be read: %(where)s."), fields=fields, where=next(iter(fields))
-        ) from error
-    report = LoadReport()
-    for one in listed.derogations:
-        loaded = _load(session, one, source=listed.source, actor=actor, now=now)
-        report = LoadReport(*(total + part for total, part in zip(astuple(report), astuple(loaded), strict=True)))
-    if report.created or report.decision_count:
-        audit.append(
-            session,
-            actor=actor,
-            action="register:loaded",
-            subject=f"establishment:{actor.establishment_id}",
-            details={"created_count": str(len(report.created)), "decision_count": str(report.decision_count)},
-            now=now,
-        )
-    return report
-
-
-def _load(session: Session, one: ListedDerogation, *, source: str, actor: Actor, now: datetime) -> LoadReport:
-    derogation_id = uuid5(actor.establishment_id, f"derogation:{one.key}")
-    is_new = session.get(Derogation, derogation_id) is None
-    new = NewDerogation(
-        **one.model_dump(exclude={"key", "company", "decisions"}),
-        manufacturer_id=_manufacturer_id(session, one.company, actor=actor, now=now),
-        source=source,
-    )
-    try:
-        create_derogation(session, derogation_id, new=new, actor=actor, now=now)
-        count = sum(
-            _load_decision(session, derogation_id, decision, source=source, actor=actor, now=now)
-            for decision in one.decisions
-        )
-    except Conflict:
-        return LoadReport(differing=(one.key,))
-    return LoadReport((one.key,) if is_new else (), () if is_new else (one.key,), (), count)
-
-
-def _load_decision(
-    session: Session, derogation_id: UUID, one: ListedDecision, *, source: str, actor: Actor, now: datetime
-) -> bool:
-    """Record one decision of a list; return False when it was there."""
-    decision_id = uuid5(derogation_id, one.key)
-    if session.get(Decision, decision_id) is not None:
-        return False
-    new = NewDecision(
-        **one.model_dump(exclude={"key", "references"}),
-        derogation_id=derogation_id,
-        source=source,
-        added=one.references,
-    )
-    record_decision(session, decision_id, new=new, actor=actor, now=now)
-    return True
-
-
-def _manufacturer_id(session: Session, name: str, *, actor: Actor, now: datetime) -> UUID:
-    """Return the manufacturer of a name, added where there is none; capitals do not count."""
-    known = {row.name.casefold(): row.id for row in catalogue.list_manufacturers(session)}
-    if name.casefold() in known:
-        return known[name.casefold()]
-    new = NewManufacturer(name=name)
-    return catalogue_service.create_manufacturer(session, db.new_id(), new=new, actor=actor, now=now).id

@@ -19,7 +19,7 @@ from tracker.catalogue import queries as catalogue
 from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.rules import NewManufacturer
 from tracker.db import Session
-from tracker.derogations import forms, queries, rules, service
+from tracker.derogations import forms, queries, service
 from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
 from tracker.derogations.models import Decision, ScopeEntry
 from tracker.derogations.queries import DerogationStanding, RegisterFilters
@@ -30,6 +30,7 @@ from tracker.documents.models import Document
 from tracker.errors import N_, Conflict, InvalidInput, NotFound
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
+from tracker.terms import rules as terms
 
 bp = Blueprint("derogations", __name__, template_folder="templates")
 
@@ -220,7 +221,7 @@ def _shown_decisions(decisions: Sequence[Decision], letters: Sequence[Document])
 def _shown_references(entries: Sequence[ScopeEntry], *, day: date, known_at: datetime) -> list[ShownReference]:
     """Return each reference once, with the entry that speaks on the day, or the first one to come."""
     known = [entry for entry in entries if entry.recorded_at <= known_at]
-    listed = rules.references_on([queries.scope_facts(entry) for entry in known], day, known_at=known_at)
+    listed = terms.references_on([queries.scope_facts(entry) for entry in known], day, known_at=known_at)
     latest: dict[str, ScopeEntry] = {}
     for entry in known:  # by reference, then by day
         if entry.reference not in latest or entry.effective_from <= day:

@@ -40,6 +40,8 @@ from tracker.errors import N_
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.labels import views as labels_views
+from tracker.orientation import api as orientation_api
+from tracker.orientation import views as orientation_views
 from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
 from tracker.reception import api as reception_api
@@ -80,6 +82,7 @@ MENU = (
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
     Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
     Place("derogations.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
+    Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
     Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
     Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
     Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
@@ -310,13 +313,22 @@ _VIEWS = (
     documents_views.bp,
     findings_views.bp,
     labels_views.bp,
+    orientation_views.bp,
     outbox_views.bp,
     patients_views.bp,
     reception_views.bp,
     use_views.bp,
     vigilance_views.bp,
 )
-_APIS = (derogations_api.api, devices_api.api, findings_api.api, reception_api.api, use_api.api, vigilance_api.api)
+_APIS = (
+    derogations_api.api,
+    devices_api.api,
+    findings_api.api,
+    orientation_api.api,
+    reception_api.api,
+    use_api.api,
+    vigilance_api.api,
+)
 
 
 def _register(app: OpenAPI) -> None:

@@ -13,6 +13,7 @@ from tracker.patients.rules import (
     INS_NIA_OID,
     INS_NIR_OID,
     INS_TEST_OID,
+    Identity,
     IdentityStatus,
     InsInvalid,
     Sex,
@@ -21,6 +22,8 @@ from tracker.patients.rules import (
     age_on,
     check_ins,
     check_traits,
+    find_identity,
+    identity_of,
     ins_key,
     traits_from_json,
     traits_to_json,
@@ -184,3 +187,70 @@ def test_the_name_on_screen_is_capitals_and_the_first_given_name() -> None:
 )
 def test_a_year_of_age_is_reached_on_the_birthday(day: date, age: int) -> None:
     assert age_on(date(1980, 3, 2), day) == age
+
+
+SOMEONE = Identity(
+    names=("MARTIN-BRÉANT", "", "Marie", "Josèphe"),
+    identifiers=("8001234567", "256037511600142"),
+    birth_date=date(1956, 3, 12),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mme Martin-Bréant est tombée",
+        "MME MARTIN BREANT",
+        "martin\u2011bréant",
+        "chez M. Bréant",
+        "Mar\u00adtin-Bréant",
+        "Mar\u200btin-Bréant",
+        "la petite Marie",
+        "josephe",
+        "née le 12/03/1956",
+        "née le 12.3.1956",
+        "1956-03-12",
+        "née le 12 mars 1956",
+        "IPP 8001234567",
+        "IPP 800 123 4567",
+        "IPP n°8001234567.",
+        "INS 2 56 03 75 116 001 42",
+        "INS 2 56 03 75 116 001",
+        "256037511600142",
+    ],
+)
+def test_a_text_that_names_the_patient_is_found(text: str) -> None:
+    assert find_identity({"description": text}, SOMEONE) == ("description",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "La patiente est tombée.",
+        "Le martinet",
+        "mariée",
+        "lot A1, référence 1-020163C, 12/03/2026",
+        "le 12 mars",
+        "70 ans",
+    ],
+)
+def test_a_text_without_the_patient_is_left_alone(text: str) -> None:
+    assert find_identity({"description": text}, SOMEONE) == ()
+
+
+def test_a_name_of_particles_does_not_forbid_every_sentence() -> None:
+    someone = replace(SOMEONE, names=("DES ROCHES", "DE LA TOUR D'AUVERGNE"))
+
+    assert find_identity({"a": "des fissures de la pièce", "b": "M. Roches", "c": "Auvergne"}, someone) == (
+        "b",
+        "c",
+    )
+
+
+def test_an_identity_has_every_name_and_number_of_the_traits() -> None:
+    traits = Traits("MARTIN", "Marie Josèphe", date(1956, 3, 12), Sex.FEMALE, ipp="8001234567", used_name="Bréant")
+
+    assert identity_of(traits) == Identity(
+        ("MARTIN", "Bréant", "Marie", "Josèphe"), ("8001234567", ""), date(1956, 3, 12)
+    )

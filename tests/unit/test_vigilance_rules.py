@@ -8,12 +8,12 @@ import pytest
 from tests.hospital import TODAY
 from tracker.errors import InvalidInput
 from tracker.outbox.rules import MessageState
+from tracker.patients.rules import Identity
 from tracker.vigilance import rules
 from tracker.vigilance.rules import (
     Basis,
     Consequence,
     DevicePlace,
-    Identity,
     IdentityInText,
     IncidentFacts,
     IncidentInvalid,
@@ -116,58 +116,6 @@ def test_every_empty_field_is_named_at_once() -> None:
     facts = replace(FACTS, place=" ", consequences=(), narrative=Narrative(description="\n"))
 
     assert problems(facts) == {"place", "description", "consequences"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Mme Martin-Bréant est tombée",
-        "MME MARTIN BREANT",
-        "martin\u2011bréant",
-        "chez M. Bréant",
-        "Mar\u00adtin-Bréant",
-        "Mar\u200btin-Bréant",
-        "la petite Marie",
-        "josephe",
-        "née le 12/03/1956",
-        "née le 12.3.1956",
-        "1956-03-12",
-        "née le 12 mars 1956",
-        "IPP 8001234567",
-        "IPP 800 123 4567",
-        "IPP n°8001234567.",
-        "INS 2 56 03 75 116 001 42",
-        "INS 2 56 03 75 116 001",
-        "256037511600142",
-    ],
-)
-def test_a_text_that_names_the_patient_is_found(text: str) -> None:
-    assert rules.find_identity({"description": text}, MARIE) == ("description",)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "La patiente est tombée.",
-        "Le martinet",
-        "mariée",
-        "lot A1, référence 1-020163C, 12/03/2026",
-        "le 12 mars",
-        "70 ans",
-    ],
-)
-def test_a_text_without_the_patient_is_left_alone(text: str) -> None:
-    assert rules.find_identity({"description": text}, MARIE) == ()
-
-
-def test_a_name_of_particles_does_not_forbid_every_sentence() -> None:
-    someone = replace(MARIE, names=("DES ROCHES", "DE LA TOUR D'AUVERGNE"))
-
-    assert rules.find_identity({"a": "des fissures de la pièce", "b": "M. Roches", "c": "Auvergne"}, someone) == (
-        "b",
-        "c",
-    )
 
 
 def test_the_refusal_names_each_field() -> None:

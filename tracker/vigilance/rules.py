@@ -2,7 +2,6 @@
 
 import enum
 import json
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -11,6 +10,7 @@ from decimal import Decimal
 from tracker.actor import Role
 from tracker.errors import N_, InvalidInput, RuleRefused
 from tracker.outbox.rules import MessageState
+from tracker.patients.rules import Identity, find_identity
 
 
 class Consequence(enum.StrEnum):
@@ -127,17 +127,6 @@ _SERIOUS = frozenset(
 # French list of seriousness (domain reference 2.3); MDR art. 2(65)
 
 _HEAVIEST_KG = Decimal(500)
-_SHORTEST_TRAIT = 3
-_SHORTEST_PART = 4
-_PARTICLES = frozenset({"SAINT", "SAINTE", "DELLA", "VANDER", "LEZ", "SOUS"})
-_FRENCH_MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin"),
-    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-)
-_SHORTEST_NUMBER = 6
-_INS_LENGTH = 15
-_INS_KEY_LENGTH = 2
-# domain reference 5.1: 15 characters, of which the last two are a key that people often leave out
 
 
 class IncidentInvalid(InvalidInput):
@@ -199,15 +188,6 @@ class IncidentFacts:
     narrative: Narrative
     device_place: DevicePlace
     is_device_kept: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Traits by which the texts of a report could name the patient."""
-
-    names: tuple[str, ...]
-    identifiers: tuple[str, ...]
-    birth_date: date
 
 
 def narrative_from_json(content: bytes) -> Narrative:
@@ -353,64 +333,3 @@ def check_texts(texts: Mapping[str, str], identity: Identity | None) -> None:
             fields=dict.fromkeys(found, sentence),
             next_step=N_("Take out the name, the birth date and every number of the patient."),
         )
-
-
-def find_identity(texts: Mapping[str, str], identity: Identity) -> tuple[str, ...]:
-    """Return the fields that name a patient, whatever the case, the accents, the punctuation or the spacing of numbers.
-
-    >>> someone = Identity(names=("DUPONT",), identifiers=("8001234",), birth_date=date(1956, 3, 12))
-    >>> find_identity({"description": "Mme Dupônt est tombée", "place": "IPP 80 01 234", "outcome": "bonne"}, someone)
-    ('description', 'place')
-    """
-    words = [_words(trait) for trait in traits_of(identity) if len(_words(trait).strip()) >= _SHORTEST_TRAIT]
-    numbers = [_compact(number) for number in _numbers(identity) if len(_compact(number)) >= _SHORTEST_NUMBER]
-    return tuple(
-        field
-        for field, text in texts.items()
-        if any(word in _words(text) for word in words) or any(number in _compact(text) for number in numbers)
-    )
-
-
-def traits_of(identity: Identity) -> tuple[str, ...]:
-    """Return everything that would name a patient, as people write it."""
-    names = [word for name in identity.names for word in _name_words(name)]
-    return (*names, *_numbers(identity), *_date_forms(identity.birth_date))
-
-
-def _name_words(name: str) -> Iterable[str]:
-    """Return a name, and those of its parts that name a person by themselves: ``Martin-Dupont``, ``LE GOFF``."""
-    yield name
-    parts = _words(name).split()
-    if len(parts) > 1:
-        yield from (part for part in parts if len(part) >= _SHORTEST_PART and part not in _PARTICLES)
-
-
-def _numbers(identity: Identity) -> Iterable[str]:
-    for identifier in identity.identifiers:
-        yield identifier
-        if len(identifier) == _INS_LENGTH:
-            yield identifier[:-_INS_KEY_LENGTH]
-
-
-def _date_forms(day: date) -> Iterable[str]:
-    yield day.isoformat()
-    yield f"{day:%d/%m/%Y}"
-    yield f"{day:%d%m%Y}"
-    yield f"{day.day}/{day.month}/{day.year}"
-    yield f"{day.day} {_FRENCH_MONTHS[day.month - 1]} {day.year}"
-
-
-def _words(text: str) -> str:
-    """Return upper-case words without accents, one space around each, so that only whole words match."""
-    return f" {' '.join(''.join(c if c.isalnum() else ' ' for c in _bare(text)).split())} "
-
-
-def _compact(text: str) -> str:
-    """Return the letters and digits alone."""
-    return "".join(c for c in _bare(text) if c.isalnum())
-
-
-def _bare(text: str) -> str:
-    """Return upper case without accents and without invisible marks, which could part a name unseen."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf").upper()

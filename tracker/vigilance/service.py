@@ -32,6 +32,7 @@ from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
+from tracker.patients.rules import Identity, identity_of, traits_of
 from tracker.vigilance import queries, rules
 from tracker.vigilance.documents import (
     CorrespondentPartData,
@@ -46,7 +47,6 @@ from tracker.vigilance.models import Incident, IncidentReport
 from tracker.vigilance.queries import Dossier, RecallView
 from tracker.vigilance.rules import (
     Basis,
-    Identity,
     IdentityInText,
     IncidentFacts,
     PatientDiffers,
@@ -302,9 +302,7 @@ def _check_renditions(dossier: Dossier, *renditions: ReportData) -> None:
     """
     identity = _identity(dossier.patient)
     found = (
-        [field for one in renditions for field in fields_naming_patient(one, rules.traits_of(identity))]
-        if identity
-        else []
+        [field for one in renditions for field in fields_naming_patient(one, traits_of(identity))] if identity else []
     )
     if found:
         raise IdentityInText(
@@ -418,14 +416,7 @@ def _send(session: Session, dossier: Dossier, envelope: _Envelope, *, actor: Act
 
 
 def _identity(patient: PatientView | None) -> Identity | None:
-    if patient is None:
-        return None
-    traits = patient.traits
-    return Identity(
-        names=(traits.family_name, traits.used_name, *traits.given_names.split()),
-        identifiers=(traits.ipp, traits.ins_matricule),
-        birth_date=traits.birth_date,
-    )
+    return identity_of(patient.traits) if patient else None
 
 
 def recall_lot(

@@ -40,6 +40,8 @@ from tracker.errors import N_
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.labels import views as labels_views
+from tracker.operations import api as operations_api
+from tracker.operations import views as operations_views
 from tracker.orientation import api as orientation_api
 from tracker.orientation import views as orientation_views
 from tracker.outbox import views as outbox_views
@@ -85,6 +87,7 @@ MENU = (
     Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
     Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
     Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
+    Place("operations.index", N_("Planned operations"), "calendar2-week", Permission.USE_READ),
     Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
     Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
     Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
@@ -314,6 +317,7 @@ _VIEWS = (
     findings_views.bp,
     labels_views.bp,
     orientation_views.bp,
+    operations_views.bp,
     outbox_views.bp,
     patients_views.bp,
     reception_views.bp,
@@ -324,6 +328,7 @@ _APIS = (
     derogations_api.api,
     devices_api.api,
     findings_api.api,
+    operations_api.api,
     orientation_api.api,
     reception_api.api,
     use_api.api,

@@ -13,7 +13,7 @@ from tests.care import MARIE, make_consent, make_patient
 from tests.hospital import ALICE, CHARLIE, DORA, GUY, HOSPITAL_B, NOW, THEATRE, TODAY, enter
 from tests.stock import REFERENCE, a_hold, make_decision, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
-from tracker.accounts.queries import PersonNotFound
+from tracker.accounts.queries import OperatorInvalid, PersonNotFound
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.consents.rules import ConsentEventKind
@@ -30,7 +30,7 @@ from tracker.use import queries, service
 from tracker.use.models import DeviceUse
 from tracker.use.queries import UseNotFound
 from tracker.use.rules import FINDINGS, Intervention, Side, UseDayInvalid, UseRefused
-from tracker.use.service import NewUse, OperatorInvalid, Question, UseChanged
+from tracker.use.service import NewUse, Question, UseChanged
 
 PAUL = replace(MARIE, given_names="Paul", ipp="8009999999")
 

@@ -39,6 +39,8 @@ from tracker.devices.models import Hold
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.operations import service as operations
+from tracker.operations.service import NewOperation
 from tracker.outbox import jobs
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
@@ -146,6 +148,8 @@ def one_of_everything(session: Session) -> dict[str, object]:
     file = NewFile(DocumentKind.DECISION, f"derogation:{derogation}", "d.pdf", b"%PDF-1.7", has_patient_data=False)
     document = documents.freeze(session, file, actor=ALICE, now=NOW).id
     _token, _secret = accounts.create_token(session, name="t", lifetime=timedelta(days=1), actor=ALICE, now=NOW)
+    planned = NewOperation(patient, TODAY, CHARLIE.id, derogation_id=derogation)
+    operation = operations.plan_operation(session, db.new_id(), new=planned, actor=CHARLIE, now=NOW, today=TODAY)
     session.flush()  # the hold is read
     return {
         "number": unit.number,
@@ -155,6 +159,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "patient_id": patient,
         "notice_id": notice,
         "use_id": use,
+        "operation_id": operation.id,
         "reception_id": reception,
         "incident_id": incident,
         "document_id": document,

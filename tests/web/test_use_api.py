@@ -1,18 +1,23 @@
 """The gate and the use log for programs: every reason has its code, nothing is written twice."""
 
+import hashlib
+import io
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import pypdf
 import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from tests.gate import Case, make_case
 from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A
+from tests.stock import REFERENCE
 from tests.web.conftest import Program
 from tracker import db
 from tracker.actor import Actor
+from tracker.documents import queries as documents
 from tracker.use.models import DeviceUse
 
 WithToken = Callable[..., Program]
@@ -68,13 +73,31 @@ def test_a_program_records_a_use(program: WithToken, database: db.Database, case
 
     assert answer.status_code == again.status_code == 201
     assert told(answer) == told(again)
-    assert told(answer) == {
-        "id": body["id"],
-        "unit_number": case.number,
-        "derogation_id": str(case.derogation_id),
-        "used_on": case.today,
-    }
+    assert (
+        told(answer).items()
+        >= {
+            "id": body["id"],
+            "unit_number": case.number,
+            "derogation_id": str(case.derogation_id),
+            "used_on": case.today,
+        }.items()
+    )
     assert count(database) == 1
+
+
+def test_a_use_of_a_program_has_the_same_papers_as_one_of_the_page(
+    program: WithToken, database: db.Database, case: Case
+) -> None:
+    papers = told(program(CHARLIE).post("/api/v1/uses", case.body()))["papers"]
+
+    assert {paper["kind"] for paper in papers} == {"patient_document", "implant_card"}
+    with db.transaction(database, HOSPITAL_A) as session:
+        contents = [documents.read_content(session, UUID(paper["id"])) for paper in papers]
+    assert [hashlib.sha256(content).hexdigest() for content in contents] == [paper["sha256"] for paper in papers]
+    texts = [
+        "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages) for content in contents
+    ]
+    assert all("MARTIN" in text and REFERENCE in text for text in texts)
 
 
 def test_a_refused_use_tells_a_program_every_reason(program: WithToken, database: db.Database, unasked: Case) -> None:

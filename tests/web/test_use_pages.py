@@ -12,7 +12,7 @@ import zxingcpp
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from tests.care import MARIE
+from tests.care import MARIE, make_use
 from tests.gate import LABEL, LABEL_OF_UNIT, UDI, Case, make_case
 from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW
 from tests.stock import a_hold
@@ -348,10 +348,10 @@ def test_the_address_of_the_form_leads_to_the_gate(person: LogIn) -> None:
     assert person(DORA).get("/use/new").location == "/use"
 
 
-def test_papers_that_are_missing_can_be_made_later(
-    person: LogIn, program: WithToken, database: db.Database, case: Case
-) -> None:
-    use_id = told(program(CHARLIE).post("/api/v1/uses", case.body()))["id"]
+def test_papers_that_are_missing_can_be_made_later(person: LogIn, database: db.Database, case: Case) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        unit = devices.get_unit(session, case.number)
+        use_id = make_use(session, unit.id, patient_id=case.patient_id, derogation_id=case.derogation_id)
     visitor = person(CHARLIE)
     assert "The papers were not made yet." in visitor.get(f"/uses/{use_id}").text
 

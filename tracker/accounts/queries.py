@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
 from tracker.accounts.rules import SessionPolicy
 from tracker.actor import Actor, Role, permissions_of
-from tracker.errors import N_, NotFound
+from tracker.errors import N_, InvalidInput, NotFound
 from tracker.organisation.models import Establishment
 
 
@@ -26,6 +26,12 @@ class SessionNotFound(NotFound):
     """No such log-in session or token of this person."""
 
     code = "session-not-found"
+
+
+class OperatorInvalid(InvalidInput):
+    """The operator is not a surgeon with an open account."""
+
+    code = "use-operator-invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,22 @@ def get_person(session: Session, person_id: UUID) -> Person:
     person = session.get(Person, person_id)
     if person is None:
         raise PersonNotFound(N_("There is no such person."))
+    return person
+
+
+def get_operator(session: Session, person_id: UUID) -> Person:
+    """Return the doctor who used the device (CSP R.5212-39).
+
+    Raises:
+        PersonNotFound: there is none with this id here.
+        OperatorInvalid: not a surgeon, or an account that is closed.
+    """
+    person = get_person(session, person_id)
+    if not person.is_active or Role.SURGEON not in person.roles:
+        raise OperatorInvalid(
+            N_("The operator is not a surgeon of this hospital."),
+            fields={"operator_id": N_("Choose the surgeon who used the device.")},
+        )
     return person
 
 

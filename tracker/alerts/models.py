@@ -1,9 +1,9 @@
-"""Table of warnings raised before the end of a derogation."""
+"""Tables of warnings: before the end of a derogation, and about operations planned after it."""
 
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant
@@ -20,3 +20,24 @@ class DerogationWarning(Tenant, Base):
     """The end it warns of; when the derogation ends another day, the warning is no longer true."""
     threshold_days: Mapped[int]
     raised_at: Mapped[datetime]
+
+
+_OPEN = text("withdrawn_at is null")
+
+
+class OperationWarning(Tenant, Base):
+    """One operation planned for a day on which nothing allows the device. Withdrawn once, when that changes."""
+
+    __tablename__ = "operation_warning"
+    __table_args__ = (
+        Index("uq_operation_warning_open", "operation_id", unique=True, postgresql_where=_OPEN),
+        Index("ix_operation_warning_open", "establishment_id", "raised_at", postgresql_where=_OPEN),
+    )
+
+    operation_id: Mapped[UUID] = mapped_column(ForeignKey("planned_operation.id"))
+    status: Mapped[str]
+    """:class:`~tracker.derogations.rules.DerogationStatus` on the day of the operation; ``none`` without derogation."""
+    valid_until: Mapped[date | None]
+    """Last day of the derogation as it was known when this was raised."""
+    raised_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]

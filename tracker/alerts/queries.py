@@ -1,17 +1,21 @@
 """Reads of warnings and of what waits for each person."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from tracker.alerts.models import DerogationWarning
+from tracker.alerts.models import DerogationWarning, OperationWarning
+from tracker.catalogue.models import DeviceDefinition
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind
+from tracker.derogations.models import Derogation
 from tracker.devices.models import Device
 from tracker.devices.rules import UnitState
+from tracker.operations.models import PlannedOperation
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind, MessageState
 from tracker.reception.models import Reception
@@ -33,6 +37,49 @@ def list_waiting_mails(session: Session) -> Sequence[Message]:
         Message.state == MessageState.QUEUED, Message.kind == MessageKind.DEROGATION_WARNING
     )
     return session.scalars(statement.order_by(Message.created_at, Message.id)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class OperationAlert:
+    """One planned operation that nothing allows on its day, as the home page shows it: no patient is named."""
+
+    operation_id: UUID
+    planned_on: date
+    operator_name: str
+    subject: str
+    status: str
+    valid_until: date | None
+
+
+def list_operation_warnings(session: Session) -> dict[UUID, OperationWarning]:
+    """Return the open warnings about planned operations, by operation."""
+    statement = select(OperationWarning).where(OperationWarning.withdrawn_at.is_(None))
+    return {warning.operation_id: warning for warning in session.scalars(statement)}
+
+
+def list_operation_alerts(session: Session, *, from_day: date, limit: int) -> Sequence[OperationAlert]:
+    """Return the operations still planned on a day or later that are warned of, by day; one SQL."""
+    statement = (
+        select(
+            PlannedOperation.id,
+            PlannedOperation.planned_on,
+            PlannedOperation.operator_name,
+            func.coalesce(DeviceDefinition.designation, Derogation.designation),
+            OperationWarning.status,
+            OperationWarning.valid_until,
+        )
+        .join(PlannedOperation, PlannedOperation.id == OperationWarning.operation_id)
+        .outerjoin(Derogation, Derogation.id == PlannedOperation.derogation_id)
+        .outerjoin(DeviceDefinition, DeviceDefinition.id == PlannedOperation.definition_id)
+        .where(
+            OperationWarning.withdrawn_at.is_(None),
+            PlannedOperation.closed_at.is_(None),
+            PlannedOperation.planned_on >= from_day,
+        )
+        .order_by(PlannedOperation.planned_on, PlannedOperation.id)
+        .limit(limit)
+    )
+    return [OperationAlert(*row) for row in session.execute(statement)]
 
 
 def count_open_receptions(session: Session) -> int:

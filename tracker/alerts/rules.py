@@ -60,3 +60,8 @@ def is_shown(valid_until: date, today: date) -> bool:
 def mail_key_prefix(derogation_id: UUID, valid_until: date) -> str:
     """Return how the keys of all mails that warn of one end begin."""
     return f"alerts.end:{derogation_id}:{valid_until.isoformat()}:"
+
+
+def operation_key_prefix(operation_id: UUID, valid_until: date | None) -> str:
+    """Return how the keys of all mails about one operation and one end of its derogation begin."""
+    return f"alerts.operation:{operation_id}:{valid_until or 'none'}:"

@@ -1,5 +1,6 @@
 """The home page: what each person has to do now, and the proof that the warnings ran."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,6 +12,7 @@ from werkzeug.wrappers import Response
 from tracker import clock, http, schedule
 from tracker.actor import Actor, Permission
 from tracker.alerts import queries, rules, service
+from tracker.alerts.queries import OperationAlert
 from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
@@ -21,6 +23,7 @@ from tracker.vigilance.rules import case_number
 bp = Blueprint("alerts", __name__, template_folder="templates")
 
 _INCIDENT = "exclamation-triangle"
+_SHOWN_OPERATIONS = 50
 _MAIL_PATIENCE = timedelta(minutes=15)
 _DECISION_PATIENCE = timedelta(days=90)
 """How long somebody waits for a patient's decision; later, the operation is planned anew or given up."""
@@ -68,6 +71,7 @@ def home() -> Response:
             *_office(actor),
         ]
         warnings, standings = _warnings(session, actor, now=now, today=today)
+        operations = _operations(session, actor, today)
         job = {
             "last_success": schedule.find_last_success(session, rules.WARNING_JOB),
             "error": schedule.find_last_error(session, rules.WARNING_JOB),
@@ -76,6 +80,8 @@ def home() -> Response:
         "alerts/home.html",
         todos=sorted(todos, key=lambda todo: todo.urgency != "urgent"),
         warnings=warnings,
+        operations=operations,
+        sees_operations=actor.can(Permission.USE_READ),
         counts=_counts(standings),
         job=job,
         is_silent=_is_silent(job["last_success"], now),
@@ -190,6 +196,13 @@ def _mail(session: Session, actor: Actor, now: datetime) -> list[Todo]:
         text = _("The mail server does not take them for the moment; they are tried again by themselves.")
         todos.append(Todo(_("Messages waiting"), text, url_for("outbox.index"), _("See"), waiting, "soon"))
     return todos
+
+
+def _operations(session: Session, actor: Actor, today: date) -> Sequence[OperationAlert]:
+    """Return the next operations that nothing allows on their day."""
+    if not actor.can(Permission.WARNING_READ):
+        return []
+    return queries.list_operation_alerts(session, from_day=today, limit=_SHOWN_OPERATIONS)
 
 
 def _warnings(

@@ -1,6 +1,7 @@
 """The gate and the use log for programs."""
 
-from datetime import date
+import logging
+from datetime import date, datetime
 from uuid import UUID
 
 from flask_openapi3 import APIBlueprint, Tag
@@ -10,10 +11,16 @@ from tracker import clock, http
 from tracker.actor import Permission
 from tracker.devices import queries as devices
 from tracker.devices.rules import Finding
+from tracker.documents import queries as documents
+from tracker.documents.documents import Locale, RenderingFailed
+from tracker.documents.models import DocumentKind
 from tracker.patients import queries as patients
 from tracker.use import service
+from tracker.use.documents import print_papers
 from tracker.use.rules import Gate, Intervention, Side, worded
 from tracker.use.service import NewUse, Question
+
+logger = logging.getLogger(__name__)
 
 api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
 
@@ -59,6 +66,15 @@ class UseRequest(BaseModel):
     intervention: Intervention
     implanted_system: str = Field(default="", max_length=300)
     reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
+    papers_locale: Locale = Field(default="fr", description="Language of the patient's papers")
+
+
+class PaperAnswer(BaseModel):
+    """One frozen paper of the patient."""
+
+    id: UUID
+    kind: DocumentKind
+    sha256: str
 
 
 class UseAnswer(BaseModel):
@@ -68,6 +84,7 @@ class UseAnswer(BaseModel):
     unit_number: str
     derogation_id: UUID
     used_on: date
+    papers: list[PaperAnswer] = Field(description="Empty where they could not be made: the page of the use makes them")
 
 
 @api.post("/uses/check", summary="Ask the gate", responses={200: GateAnswer})
@@ -107,16 +124,40 @@ def _finding(finding: Finding) -> FindingAnswer:
 @api.post("/uses", summary="Record a use", responses={201: UseAnswer})
 @http.requires(Permission.USE_WRITE)
 def record(body: UseRequest) -> tuple[dict[str, object], int]:
-    """Record that a unit was used; refused with every reason when the gate is closed."""
+    """Record a use and freeze the patient's papers; refused with every reason when the gate is closed."""
     now = clock.utc_now()
     with http.transaction() as session:
         use = service.record_use(
             session,
             body.id,
-            new=NewUse(**body.model_dump(exclude={"id"})),
+            new=NewUse(**body.model_dump(exclude={"id", "papers_locale"})),
             actor=http.current_actor(),
             now=now,
             today=clock.paris_day(now),
         )
-    answer = UseAnswer(id=use.id, unit_number=body.unit_number, derogation_id=use.derogation_id, used_on=use.used_on)
+    _make_papers(use.id, locale=body.papers_locale, now=now)
+    with http.transaction() as session:
+        papers = documents.list_documents(session, f"use:{use.id}")
+    answer = UseAnswer(
+        id=use.id,
+        unit_number=body.unit_number,
+        derogation_id=use.derogation_id,
+        used_on=use.used_on,
+        papers=[PaperAnswer(id=paper.id, kind=paper.kind, sha256=paper.sha256) for paper in papers],
+    )
     return answer.model_dump(mode="json"), 201
+
+
+def _make_papers(use_id: UUID, *, locale: Locale, now: datetime) -> None:
+    """Print and freeze the patient's papers, as the page does; the use stands whether or not they can be made."""
+    with http.transaction() as session:
+        source = service.find_paper_source(session, use_id)
+    if source is None:
+        return
+    try:
+        papers = print_papers(source, locale=locale, generated_at=now.astimezone(clock.PARIS))
+    except RenderingFailed:
+        logger.exception("papers of use %s", use_id)
+        return
+    with http.transaction() as session:
+        service.freeze_papers(session, use_id, papers=papers, actor=http.current_actor(), now=now)

@@ -12,7 +12,8 @@ from scanners.symbols import datamatrix
 from scanners.symbols.pattern import SymbolRefused
 from scanners.udi import gs1_brackets, ins
 from tracker.devices.queries import UnitView
-from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, Locale
+from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, Locale, render
+from tracker.documents.models import DocumentKind
 from tracker.organisation.models import Establishment
 from tracker.patients.queries import PatientView
 from tracker.patients.rules import IdentityStatus, Sex, Traits
@@ -117,6 +118,28 @@ class UseSource:
     establishment: Establishment
     ward_name: str
     derogation: DerogationData
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One paper of the patient, printed."""
+
+    kind: DocumentKind
+    content: bytes
+
+
+def print_papers(source: UseSource, *, locale: Locale, generated_at: datetime) -> tuple[Paper, ...]:
+    """Return both papers of a use; ``generated_at`` is on the hospital's clock.
+
+    Raises:
+        RenderingFailed: one of them cannot be made.
+    """
+    document = patient_document_data(source, locale=locale, generated_at=generated_at)
+    card = implant_card_data(source, locale=locale, generated_at=generated_at)
+    return (
+        Paper(DocumentKind.PATIENT_DOCUMENT, render("use/patient_document", document)),
+        Paper(DocumentKind.IMPLANT_CARD, render("use/implant_card", card)),
+    )
 
 
 def scanned_udi(unit: UnitView) -> str:

@@ -1,5 +1,6 @@
-"""Actions on uses: the gate, and the use itself."""
+"""Actions on uses: the gate, the use itself, its papers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
-from tracker.actor import Actor, Permission, Role
+from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.consents import queries as consents
 from tracker.consents import rules as consent_rules
@@ -21,21 +22,19 @@ from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Event
-from tracker.errors import N_, Conflict, InvalidInput
+from tracker.documents import queries as documents
+from tracker.documents import service as document_service
+from tracker.documents.service import NewFile
+from tracker.errors import N_, Conflict
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.use import queries, rules
+from tracker.use.documents import Paper, UseSource
 from tracker.use.models import DeviceUse
 from tracker.use.rules import CoverageFacts, Gate, GateFacts, Intervention, Side, UseRefused
 
 _MOST_ASKED = 5
 """Derogations in force asked for one use: one is the rule, two already a curiosity."""
-
-
-class OperatorInvalid(InvalidInput):
-    """The operator is not a surgeon with an open account."""
-
-    code = "use-operator-invalid"
 
 
 class UseChanged(Conflict):
@@ -176,7 +175,7 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     if existing is not None:
         return _same_or_conflict(existing, unit.id, new)
     patients.get_patient(session, new.patient_id)
-    operator = _get_operator(session, new.operator_id)
+    operator = accounts.get_operator(session, new.operator_id)
     organisation.get_ward(session, new.ward_id)
     rules.check_day(new.used_on, today=today, received_on=derogations.paris_day(unit.created_at))
     check = _check_locked(session, unit, new, now=now)
@@ -266,21 +265,6 @@ def _same_or_conflict(existing: DeviceUse, device_id: UUID, new: NewUse) -> Devi
     return existing
 
 
-def _get_operator(session: Session, person_id: UUID) -> Person:
-    """Return the doctor who used the device (CSP R.5212-39).
-
-    Raises:
-        OperatorInvalid: not a surgeon, or an account that is closed.
-    """
-    person = accounts.get_person(session, person_id)
-    if not person.is_active or Role.SURGEON not in person.roles:
-        raise OperatorInvalid(
-            N_("The operator is not a surgeon of this hospital."),
-            fields={"operator_id": N_("Choose the surgeon who used the device.")},
-        )
-    return person
-
-
 def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetime) -> Check:
     """Ask the gate with the count of a capped derogation locked: two last places are not given at once."""
     question = Question(new.patient_id, new.used_on, new.intervention, new.implanted_system)
@@ -294,3 +278,53 @@ def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetim
         if coverage.standing.patient_cap is not None:
             derogations.lock_derogation(session, coverage.derogation_id)
         locked.add(coverage.derogation_id)
+
+
+def find_paper_source(session: Session, use_id: UUID) -> UseSource | None:
+    """Return what the patient's papers are printed from; None where they were made already.
+
+    Papers are printed between two transactions: nothing slow is done inside one that writes.
+
+    Raises:
+        UseNotFound: no such use here.
+    """
+    if documents.list_documents(session, _subject(use_id)):
+        return None
+    use = queries.get_use(session, use_id).use
+    sheet = derogations.get_sheet(session, use.derogation_id, day=use.used_on, known_at=use.recorded_at)
+    return UseSource(
+        unit=devices.get_unit_by_id(session, use.device_id),
+        used_on=use.used_on,
+        operator_name=use.operator_name,
+        operator_rpps=accounts.get_person(session, use.operator_id).rpps or "",
+        side=use.side,
+        intervention=use.intervention,
+        implanted_system=use.implanted_system,
+        patient=patients.get_patient(session, use.patient_id),
+        establishment=organisation.get_establishment(session, use.establishment_id),
+        ward_name=organisation.get_ward(session, use.ward_id).name,
+        derogation={
+            "kind": sheet.kind.value,
+            "reference": sheet.decision_reference,
+            "valid_until": sheet.valid_until.isoformat() if sheet.valid_until else "",
+        },
+    )
+
+
+def freeze_papers(session: Session, use_id: UUID, *, papers: Iterable[Paper], actor: Actor, now: datetime) -> None:
+    """Keep the patient's papers of a use for ever; where they were made meanwhile, those stand.
+
+    Raises:
+        NotPermitted: the actor may not.
+    """
+    actor.require(Permission.USE_WRITE)
+    queries.lock_papers(session, use_id)
+    if documents.list_documents(session, _subject(use_id)):  # the same form, sent twice at once
+        return
+    for paper in papers:
+        file = NewFile(paper.kind, _subject(use_id), f"{paper.kind.value}.pdf", paper.content, has_patient_data=True)
+        document_service.freeze(session, file, actor=actor, now=now)
+
+
+def _subject(use_id: UUID) -> str:
+    return f"use:{use_id}"

@@ -21,17 +21,14 @@ from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Finding
 from tracker.documents import queries as documents
-from tracker.documents import service as document_service
-from tracker.documents.documents import Locale, RenderingFailed, render
-from tracker.documents.models import DocumentKind
-from tracker.documents.service import NewFile
+from tracker.documents.documents import Locale, RenderingFailed
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.patients import service as patient_service
 from tracker.patients.queries import PatientView
 from tracker.use import forms, queries, service
-from tracker.use.documents import UseSource, implant_card_data, patient_document_data
+from tracker.use.documents import print_papers
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
 from tracker.use.service import NewUse, Question
 
@@ -258,7 +255,7 @@ def record() -> Response:
         for name, message in getattr(error, "fields", {}).items():
             form[name].errors = [*form[name].errors, http.sentence(message)]
         return _render(subject, check=check, form=form, objection=_objection(error))
-    _freeze_papers(use_id, now=now)
+    _make_papers(use_id, now=now)
     flash(_("The use is recorded. Print the patient's papers now."), "success")
     return redirect(f"/uses/{use_id}", code=303)
 
@@ -282,64 +279,24 @@ def _new_use(form: forms.UseForm) -> NewUse:
     )
 
 
-def _freeze_papers(use_id: UUID, *, now: datetime) -> None:
-    """Render the patient's papers, then freeze them: nothing slow is done inside the writing transaction.
+def _make_papers(use_id: UUID, *, now: datetime) -> None:
+    """Print and freeze the patient's papers.
 
     Both are made for every use; a crash or a failure in between leaves the use, and its page offers to make them.
     """
-    actor, subject = http.current_actor(), f"use:{use_id}"
     locale: Locale = "en" if str(get_locale()) == "en" else "fr"
     with http.transaction() as session:
-        if documents.list_documents(session, subject):
-            return
-        source = _source(session, use_id)
-    at = now.astimezone(clock.PARIS)
+        source = service.find_paper_source(session, use_id)
+    if source is None:
+        return
     try:
-        rendered = (
-            (DocumentKind.PATIENT_DOCUMENT, _patient_document(source, locale=locale, at=at)),
-            (DocumentKind.IMPLANT_CARD, _implant_card(source, locale=locale, at=at)),
-        )
+        papers = print_papers(source, locale=locale, generated_at=now.astimezone(clock.PARIS))
     except RenderingFailed:
-        logger.exception("papers of %s", subject)
+        logger.exception("papers of use %s", use_id)
         flash(_("The use is recorded, but its papers could not be made. Make them on this page."), "warning")
         return
     with http.transaction() as session:
-        queries.lock_papers(session, use_id)
-        if documents.list_documents(session, subject):  # the same form, sent twice at once
-            return
-        for kind, content in rendered:
-            file = NewFile(kind, subject, f"{kind.value}.pdf", content, has_patient_data=True)
-            document_service.freeze(session, file, actor=actor, now=now)
-
-
-def _patient_document(source: UseSource, *, locale: Locale, at: datetime) -> bytes:
-    return render("use/patient_document", patient_document_data(source, locale=locale, generated_at=at))
-
-
-def _implant_card(source: UseSource, *, locale: Locale, at: datetime) -> bytes:
-    return render("use/implant_card", implant_card_data(source, locale=locale, generated_at=at))
-
-
-def _source(session: Session, use_id: UUID) -> UseSource:
-    use = queries.get_use(session, use_id).use
-    sheet = derogations.get_sheet(session, use.derogation_id, day=use.used_on, known_at=use.recorded_at)
-    return UseSource(
-        unit=devices.get_unit_by_id(session, use.device_id),
-        used_on=use.used_on,
-        operator_name=use.operator_name,
-        operator_rpps=accounts.get_person(session, use.operator_id).rpps or "",
-        side=use.side,
-        intervention=use.intervention,
-        implanted_system=use.implanted_system,
-        patient=patients.get_patient(session, use.patient_id),
-        establishment=organisation.get_establishment(session, use.establishment_id),
-        ward_name=organisation.get_ward(session, use.ward_id).name,
-        derogation={
-            "kind": sheet.kind.value,
-            "reference": sheet.decision_reference,
-            "valid_until": sheet.valid_until.isoformat() if sheet.valid_until else "",
-        },
-    )
+        service.freeze_papers(session, use_id, papers=papers, actor=http.current_actor(), now=now)
 
 
 @bp.get("/uses")
@@ -400,5 +357,5 @@ def show(use_id: UUID) -> Response:
 @http.requires(Permission.USE_WRITE)
 def make_papers(use_id: UUID) -> Response:
     """Freeze the patient's papers of a use that has none yet."""
-    _freeze_papers(use_id, now=clock.utc_now())
+    _make_papers(use_id, now=clock.utc_now())
     return redirect(f"/uses/{use_id}", code=303)

@@ -12,7 +12,7 @@ import yaml
 
 from config.logging import configure_logging
 from config.settings import Settings
-from tracker import clock, db, demonstration, serve
+from tracker import clock, db, demonstration, listing, serve
 from tracker.accounts import service as accounts
 from tracker.accounts.service import NewPerson
 from tracker.actor import Role, system_actor
@@ -118,6 +118,9 @@ def derogations_load(file: Path, finess: str) -> None:
         click.echo(f"differs from the register, nothing changed: {key}", err=True)
     if report.differing:
         raise click.exceptions.Exit(1)
+
+
+derogations.add_command(listing.read)
 
 
 def _establishment(database: Database, finess: str) -> Establishment:

@@ -10,8 +10,8 @@ import warnings
 
 from PIL import Image, ImageOps, TiffImagePlugin, WebPImagePlugin
 
-from scanners.readers.pages import Unreadable, check_bytes, read_pages
-from scanners.readers.reading import ImageReading, Limits
+from scanners.readers.pages import check_bytes, read_pages
+from scanners.readers.reading import ImageReading, Limits, Unreadable
 
 _TIFF = TiffImagePlugin.TiffImageFile.format
 _KINDS = ("PNG", "JPEG", "GIF", "BMP", WebPImagePlugin.WebPImageFile.format, _TIFF)

@@ -7,23 +7,11 @@ from PIL import Image
 
 from scanners.readers import passes
 from scanners.readers.decoders import Candidate
-from scanners.readers.reading import ImageReading, Limits, Symbol
+from scanners.readers.reading import ImageReading, Limits, Symbol, Unreadable
 from scanners.result import Fault
 
 # Even with many pages to go, each gets its plain pass and the next ones.
 _LEAST_SECONDS = 0.5
-
-
-class Unreadable(Exception):
-    """The file, or one of its pages, cannot be read.
-
-    Attributes:
-        fault: why, to be told to the person.
-    """
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = Fault(code, None, detail)
 
 
 def check_bytes(data: bytes, limits: Limits) -> None:

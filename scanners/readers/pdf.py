@@ -6,8 +6,8 @@ PDFium is not thread-safe: one thread of a process may use it, which the reader 
 import pypdfium2
 from PIL import Image
 
-from scanners.readers.pages import Unreadable, check_bytes, read_pages
-from scanners.readers.reading import ImageReading, Limits
+from scanners.readers.pages import check_bytes, read_pages
+from scanners.readers.reading import ImageReading, Limits, Unreadable
 
 _POINTS_PER_INCH = 72
 # Two pixels per module are needed: 300 dpi serve modules of 0.17 mm, the smallest on labels, and 200 dpi 0.25 mm.

@@ -7,6 +7,18 @@ from scanners.result import Fault
 Corners = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
+class Unreadable(Exception):
+    """The file, or one of its pages, cannot be read.
+
+    Attributes:
+        fault: why, to be told to the person.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = Fault(code, None, detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much one file may cost. A file beyond a limit is refused or cut, and the reading says so."""

@@ -10,6 +10,7 @@ from tracker import db
 from tracker.actor import Actor
 from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
+from tracker.derogations import service as register
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.devices import queries, service
@@ -117,7 +118,7 @@ def make_derogation(
             recorded_by_id=actor.id,
         )
     )
-    session.flush()  # decisions and scope refer to it
+    session.flush()  # decisions, scope and calendar refer to it
     make_decision(
         session,
         derogation_id,
@@ -163,6 +164,7 @@ def make_decision(
         )
     )
     session.flush()  # the next statement of the test reads it
+    register.write_calendar(session, derogation_id)
 
 
 def make_scope(

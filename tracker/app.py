@@ -48,6 +48,8 @@ from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
 from tracker.reception import api as reception_api
 from tracker.reception import views as reception_views
+from tracker.register import api as register_api
+from tracker.register import views as register_views
 from tracker.sealing import KeyRing
 from tracker.use import api as use_api
 from tracker.use import views as use_views
@@ -83,7 +85,7 @@ MENU = (
     Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
     Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
-    Place("derogations.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
+    Place("register.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
     Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
     Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
     Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
@@ -321,6 +323,7 @@ _VIEWS = (
     outbox_views.bp,
     patients_views.bp,
     reception_views.bp,
+    register_views.bp,
     use_views.bp,
     vigilance_views.bp,
 )
@@ -331,6 +334,7 @@ _APIS = (
     operations_api.api,
     orientation_api.api,
     reception_api.api,
+    register_api.api,
     use_api.api,
     vigilance_api.api,
 )

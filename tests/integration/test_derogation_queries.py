@@ -1,4 +1,4 @@
-"""What covers a reference, and the register's pages: right on each day, and in two statements whatever is stored."""
+"""What covers a reference, and where each derogation stands: right on each day, and in one statement."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from tests.hospital import ALICE, GUY, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import RECORDED_AT, REFERENCE, make_decision, make_derogation, make_manufacturer
 from tracker import db
 from tracker.derogations import queries, service
-from tracker.derogations.queries import Coverage, DerogationNotFound, RegisterFilters
-from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
-from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
+from tracker.derogations.queries import Coverage, DerogationNotFound
+from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus
+from tracker.derogations.service import NewDecision, NewReference, NewScope
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
 
@@ -137,7 +137,7 @@ def test_the_coverage_of_one_derogation_is_found_by_its_id(session: Session) -> 
         queries.get_coverage(session, db.new_id(), reference=REFERENCE, day=TODAY, known_at=NOW)
 
 
-def test_coverage_takes_two_statements_whatever_is_stored(session: Session) -> None:
+def test_coverage_takes_one_statement_whatever_is_stored(session: Session) -> None:
     maker = make_manufacturer(session)
     for _ in range(3):
         make_derogation(session, maker)
@@ -149,7 +149,7 @@ def test_coverage_takes_two_statements_whatever_is_stored(session: Session) -> N
     with counted(session) as many:
         found = coverages(session, maker)
 
-    assert len(few) == len(many) == 2
+    assert len(few) == len(many) == 1
     assert [coverage.is_listed for coverage in found] == [True] * 3
 
 
@@ -201,132 +201,18 @@ def test_a_derogation_without_end_has_no_day_of_recording(session: Session) -> N
     assert (found.status, found.end_recorded_on) == (DerogationStatus.END_UNKNOWN, None)
 
 
-def test_standings_take_two_statements_whatever_is_stored(session: Session) -> None:
+def test_standings_take_one_statement_and_one_more_for_an_earlier_knowledge(session: Session) -> None:
     maker = make_manufacturer(session)
     for _ in range(20):
         make_derogation(session, maker)
 
     with counted(session) as statements:
         queries.list_standings(session, day=TODAY, known_at=NOW)
+    with counted(session) as earlier:
+        found = queries.list_standings(session, day=TODAY, known_at=RECORDED_AT - ONE_DAY)
 
-    assert len(statements) == 2
-
-
-def enter_named(session: Session, maker: UUID, designation: str, **changes: object) -> UUID:
-    new_id = db.new_id()
-    values: dict[str, object] = {"kind": DerogationKind.GLOBAL, "domain": Domain.JOINT, "source": "x"} | changes
-    new = NewDerogation(designation=designation, manufacturer_id=maker, **values)  # type: ignore[arg-type]
-    service.create_derogation(session, new_id, new=new, actor=ALICE, now=NOW)
-    return new_id
-
-
-def names(session: Session, **filters: object) -> list[str]:
-    page = queries.list_derogations(
-        session,
-        filters=RegisterFilters(**filters),
-        day=TODAY,
-        known_at=NOW,
-        after=None,
-        limit=50,  # type: ignore[arg-type]
-    )
-    return [found.designation for found in page.standings]
-
-
-def test_the_register_is_read_page_by_page(session: Session) -> None:
-    maker = make_manufacturer(session)
-    for name in ("b", "a", "c", "a", "d"):
-        enter_named(session, maker, name)
-    read: list[str] = []
-    after = None
-    with counted(session) as statements:
-        while True:
-            page = queries.list_derogations(
-                session, filters=RegisterFilters(), day=TODAY, known_at=NOW, after=after, limit=2
-            )
-            read += [found.designation for found in page.standings]
-            after = page.next_after
-            if after is None:
-                break
-
-    assert read == ["a", "a", "b", "c", "d"]
-    assert len(statements) == 2 * 3
-
-
-def test_a_status_is_looked_for_across_pages(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "MOST_SCANNED", 3)
-    maker = make_manufacturer(session)
-    for name in ("a", "b", "c", "d"):
-        enter_named(session, maker, name)
-    make_derogation(session, maker)  # "SCORE inserts", in force
-    filters = RegisterFilters(status=DerogationStatus.IN_FORCE)
-
-    first = queries.list_derogations(session, filters=filters, day=TODAY, known_at=NOW, after=None, limit=50)
-    second = queries.list_derogations(
-        session, filters=filters, day=TODAY, known_at=NOW, after=first.next_after, limit=50
-    )
-
-    found = [*first.standings, *second.standings]
-    assert first.next_after is not None
-    assert [standing.designation for standing in found] == ["SCORE inserts"]
-    assert second.next_after is None
-
-
-def test_a_page_of_one_status_goes_on_after_the_last_shown(session: Session) -> None:
-    maker = make_manufacturer(session)
-    for name in ("a", "b", "c"):
-        enter_named(session, maker, name)
-    filters = RegisterFilters(status=DerogationStatus.UNKNOWN)
-
-    first = queries.list_derogations(session, filters=filters, day=TODAY, known_at=NOW, after=None, limit=2)
-    second = queries.list_derogations(
-        session, filters=filters, day=TODAY, known_at=NOW, after=first.next_after, limit=2
-    )
-
-    assert [len(first.standings), len(second.standings)] == [2, 1]
-    assert second.next_after is None
-
-
-@pytest.mark.parametrize(
-    "text_typed", ["prothese", "PROTHÈSE", "socre", "lépine", "Lepine", "krestal", "1-0201", "ansm-77"]
-)
-def test_the_register_is_searched_as_people_type(session: Session, text_typed: str) -> None:
-    found_id = enter_named(
-        session,
-        make_manufacturer(session, "Groupe Lépine"),
-        "Tête de prothèse",
-        scope_text="inserts SOCRE",
-        implanted_system="KRESTAL",
-    )
-    decision = NewDecision(
-        found_id,
-        DecisionKind.GRANTED,
-        TODAY,
-        valid_until=END,
-        reference="ANSM-77/2026",
-        added=(NewReference("1-020163C"),),
-    )
-    service.record_decision(session, db.new_id(), new=decision, actor=ALICE, now=NOW)
-    enter_named(session, make_manufacturer(session, "Other"), "Insert")
-
-    assert names(session, text=text_typed) == ["Tête de prothèse"]
-
-
-@pytest.mark.parametrize("text_typed", ["%", "_", "100 %", "\\", "nowhere"])
-def test_signs_of_the_query_language_are_only_signs(session: Session, text_typed: str) -> None:
-    enter_named(session, make_manufacturer(session), "Insert")
-
-    assert names(session, text=text_typed) == []
-
-
-def test_the_register_is_narrowed_by_kind_and_company(session: Session) -> None:
-    maker, other = make_manufacturer(session), make_manufacturer(session, "Other")
-    enter_named(session, maker, "global")
-    enter_named(session, maker, "ivd", kind=DerogationKind.IVD)
-    enter_named(session, other, "elsewhere")
-
-    assert names(session, kind=DerogationKind.IVD) == ["ivd"]
-    assert names(session, manufacturer_id=other) == ["elsewhere"]
-    assert names(session, manufacturer_id=maker) == ["global", "ivd"]
+    assert (len(statements), len(earlier)) == (1, 2)
+    assert {one.status for one in found} == {DerogationStatus.UNKNOWN}
 
 
 def test_the_choices_of_a_patient_leave_out_other_patients(session: Session) -> None:

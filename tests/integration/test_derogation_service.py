@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from tests.care import make_patient
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
 from tracker import db
 from tracker.audit.models import AuditEntry
@@ -20,13 +21,14 @@ from tracker.derogations import queries, rules, service
 from tracker.derogations.models import Decision, Derogation
 from tracker.derogations.queries import DerogationNotFound
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
-from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
+from tracker.derogations.service import AliasWrong, NewAlias, NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents import queries as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import FileRefused, NewFile
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.patients.queries import PatientNotFound
 from tracker.terms import rules as terms
+from tracker.terms.rules import Conditions, FollowUp
 
 MAKER = UUID(int=0x111)
 ONE = UUID(int=0x222)
@@ -174,7 +176,7 @@ def test_what_the_rules_refuse_writes_nothing(session: Session) -> None:
 def test_a_letter_dated_tomorrow_in_paris_is_refused(session: Session) -> None:
     make(session)
 
-    with pytest.raises(rules.DecisionDatesWrong):
+    with pytest.raises(terms.DecisionDatesWrong):
         service.record_decision(session, FIRST, new=grant(decided_on=TODAY + timedelta(days=1)), actor=ALICE, now=NOW)
 
 
@@ -353,3 +355,133 @@ def test_one_request_sent_twice_at_once_is_one_decision(database: db.Database) -
     assert recorded == [FIRST, FIRST]
     with db.transaction(database, HOSPITAL_A) as session:
         assert len(documents.list_documents(session, f"derogation:{ONE}")) == 1
+
+
+CONDITIONS = Conditions(sites=("Hôpital A",), criteria=("adult",), follow_up=(FollowUp(12, "X-ray"),))
+
+
+def test_conditions_and_the_day_of_receipt_are_kept_with_their_decision(session: Session) -> None:
+    make(session)
+    new = grant(conditions=CONDITIONS, received_on=date(2025, 7, 4))
+
+    first = service.record_decision(session, FIRST, new=new, actor=ALICE, now=NOW)
+    again = service.record_decision(session, FIRST, new=new, actor=ALICE, now=NOW)
+
+    assert again is first
+    assert first.received_on == date(2025, 7, 4)
+    assert queries.get_sheet(session, ONE, day=TODAY, known_at=NOW).standing.conditions == CONDITIONS
+    with pytest.raises(RequestIdReused):
+        service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+
+
+def test_odd_conditions_are_refused_and_nothing_is_written(session: Session) -> None:
+    make(session)
+
+    with pytest.raises(terms.ConditionsWrong):
+        service.record_decision(
+            session, FIRST, new=grant(conditions=Conditions(criteria=("a", "a"))), actor=ALICE, now=NOW
+        )
+
+    assert session.get(Decision, FIRST) is None
+
+
+def test_a_correction_takes_the_references_of_the_wrong_decision_with_it(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+    right = grant(corrects_id=FIRST, added=(NewReference("1-020165D"),))
+    later = NOW + timedelta(hours=1)
+
+    service.record_decision(session, SECOND, new=right, actor=ALICE, now=later)
+
+    session.expire_all()  # the instant of the correction is read with the entry
+    entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, ONE)]
+    assert terms.references_on(entries, TODAY, known_at=NOW) == {"1-020163C", "1-020164C"}
+    assert terms.references_on(entries, TODAY, known_at=later) == {"1-020165D"}
+    found = [
+        queries.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=known_at).is_listed
+        for known_at in (NOW, later)
+    ]
+    assert found == [True, False]
+
+
+def test_a_correction_without_list_leaves_a_scope_in_words(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
+    service.record_decision(session, SECOND, new=grant(corrects_id=FIRST, added=()), actor=ALICE, now=NOW)
+
+    assert not queries.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=NOW).has_list
+
+
+def test_the_calendar_answers_what_the_decisions_answer(session: Session) -> None:
+    make(session)
+    service.record_decision(session, FIRST, new=grant(patient_cap=3), actor=ALICE, now=NOW)
+    stop = grant(kind=DecisionKind.SUSPENDED, effective_from=TODAY, valid_until=None, added=())
+    service.record_decision(session, SECOND, new=stop, actor=ALICE, now=NOW + timedelta(hours=1))
+    facts = [queries.decision_facts(decision) for decision in queries.list_decisions(session, ONE)]
+
+    for days in range(-300, 400, 7):
+        for known_at in (NOW, NOW + timedelta(hours=1)):
+            day = TODAY + timedelta(days=days)
+            sheet = queries.get_sheet(session, ONE, day=day, known_at=known_at)
+            assert sheet.standing == rules.standing_on(facts, day, known_at=known_at)
+
+
+def test_another_spelling_is_recorded_once(session: Session) -> None:
+    make(session)
+    new = NewAlias(ONE, "Inserts SOCRE", "ANSM, page of 06/03/2024")
+
+    first = service.add_alias(session, FIRST, new=new, actor=ALICE, now=NOW)
+    again = service.add_alias(session, FIRST, new=new, actor=ALICE, now=NOW)
+
+    assert again is first
+    assert [alias.name for alias in queries.list_aliases(session, ONE)] == ["Inserts SOCRE"]
+    assert actions(session)[-1] == "alias:added"
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("Inserts SCORE", "label"), ("Inserts SOCRE", "label"), (" ", "label"), ("Other", " ")]
+)
+def test_a_spelling_that_adds_nothing_is_refused(session: Session, name: str, source: str) -> None:
+    make(session)
+    service.add_alias(session, FIRST, new=NewAlias(ONE, "Inserts SOCRE", "page"), actor=ALICE, now=NOW)
+
+    with pytest.raises(AliasWrong):
+        service.add_alias(session, SECOND, new=NewAlias(ONE, name, source), actor=ALICE, now=NOW)
+
+
+def test_a_surgeon_adds_no_spelling(session: Session) -> None:
+    make(session)
+
+    with pytest.raises(NotPermitted):
+        service.add_alias(session, FIRST, new=NewAlias(ONE, "x", "y"), actor=CHARLIE, now=NOW)
+
+
+def test_the_pseudonym_of_the_letter_is_sealed(session: Session) -> None:
+    patient_id = make_patient(session)
+    named = {"kind": DerogationKind.INDIVIDUAL, "patient_id": patient_id, "pseudonym": "M. B. 1956"}
+
+    derogation = make(session, partial_revision_only=False, **named)
+
+    assert b"M. B." not in (derogation.sealed_pseudonym or b"")
+    assert queries.read_pseudonym(session, derogation) == "M. B. 1956"
+    assert make(session, partial_revision_only=False, **named) is derogation
+    assert "M. B." not in str(session.scalars(select(AuditEntry.details)).all())
+
+
+def test_a_derogation_for_an_in_vitro_diagnostic_may_name_a_patient(session: Session) -> None:
+    patient_id = make_patient(session)
+
+    derogation = make(session, kind=DerogationKind.IVD, patient_id=patient_id, partial_revision_only=False)
+
+    assert derogation.patient_id == patient_id
+
+
+def test_a_patient_is_counted_once_under_a_derogation(session: Session) -> None:
+    make(session)
+    patient_id = make_patient(session)
+
+    for _ in range(2):
+        service.take_place(session, derogation_id=ONE, patient_id=patient_id, establishment_id=HOSPITAL_A, now=NOW)
+
+    assert queries.count_places(session, ONE) == 1
+    assert queries.count_places(session, ONE, besides=patient_id) == 0

@@ -15,6 +15,7 @@ from tracker.derogations.rules import DerogationStatus
 from tracker.errors import NotPermitted
 from tracker.publications import service
 from tracker.publications.service import LoadReport
+from tracker.register.queries import RegisterFilters, list_derogations
 
 LIST = Path("config/ansm_derogations_20240306.yaml")
 
@@ -50,8 +51,8 @@ def test_the_list_of_ansm_loads_eight_derogations_that_have_ended(session: Sessi
 def test_the_list_of_ansm_has_the_twenty_references_of_score(session: Session) -> None:
     service.load_register(session, listed(), actor=ALICE, now=NOW)
 
-    page = queries.list_derogations(
-        session, filters=queries.RegisterFilters(text="SOCRE"), day=TODAY, known_at=NOW, after=None, limit=9
+    page = list_derogations(
+        session, filters=RegisterFilters(text="SOCRE"), day=TODAY, known_at=NOW, after=None, limit=9
     )
     (score,) = page.standings
     entries = queries.list_scope(session, score.id)

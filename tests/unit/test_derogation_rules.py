@@ -1,5 +1,6 @@
 """What a derogation is worth on a day: transitions, both sides of each date, no effect of the recording order."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -17,6 +18,8 @@ from tracker.derogations.rules import (
     Period,
     Standing,
 )
+from tracker.terms import rules as terms
+from tracker.terms.rules import Conditions
 
 LOADED = datetime(2024, 3, 7, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
@@ -80,6 +83,40 @@ def test_the_day_of_the_change_to_summer_time_is_23_hours_long(instant: datetime
     grant = decision(DecisionKind.GRANTED, FROM, date(2025, 3, 30))
 
     assert status(clock.paris_day(instant), grant) is expected
+
+
+@pytest.mark.parametrize(
+    ("instant", "expected"),
+    [
+        (datetime(2025, 10, 26, 22, 59, 59, tzinfo=UTC), DerogationStatus.IN_FORCE),
+        (datetime(2025, 10, 26, 23, 0, tzinfo=UTC), DerogationStatus.ENDED),
+        (datetime(2025, 10, 25, 22, 0, tzinfo=UTC), DerogationStatus.IN_FORCE),
+        (datetime(2025, 10, 25, 21, 59, 59, tzinfo=UTC), DerogationStatus.NOT_YET),
+    ],
+)
+def test_the_day_of_the_change_to_winter_time_is_25_hours_long(instant: datetime, expected: DerogationStatus) -> None:
+    grant = decision(DecisionKind.GRANTED, date(2025, 10, 26), date(2025, 10, 26))
+
+    assert status(clock.paris_day(instant), grant) is expected
+
+
+def test_the_conditions_are_the_last_ones_stated_and_a_correction_takes_them_back() -> None:
+    first, second = Conditions(criteria=("adult",)), Conditions(criteria=("adult", "no allergy"))
+    grant = decision(DecisionKind.GRANTED, FROM, END, conditions=first)
+    changed = decision(DecisionKind.CONDITIONS_CHANGED, date(2024, 5, 1), id=2, conditions=second)
+    extension = decision(DecisionKind.EXTENDED, date(2024, 6, 1), date(2025, 7, 26), id=3)
+    mistaken = decision(
+        DecisionKind.CONDITIONS_CHANGED, date(2024, 5, 1), id=4, corrects_id=UUID(int=2), recorded_at=LATER
+    )
+    history = (grant, changed, extension, mistaken)
+
+    found = [
+        standing(day, *history, known_at=LATER - ONE_DAY).conditions
+        for day in (FROM - ONE_DAY, FROM, date(2024, 5, 1), date(2024, 6, 1))
+    ]
+
+    assert found == [None, first, second, second]
+    assert standing(date(2024, 6, 1), *history).conditions == first
 
 
 def test_nothing_known_is_unknown() -> None:
@@ -236,6 +273,9 @@ KNOWN_DAYS = st.dates(date(2024, 1, 1), date(2024, 2, 15))
 INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2024, 2, 15)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001 - made aware at once
 
 
+CONDITIONS = st.builds(Conditions, criteria=st.lists(st.sampled_from("abc"), unique=True, max_size=2).map(tuple))
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[DecisionFacts]:
     made: list[DecisionFacts] = []
@@ -252,22 +292,10 @@ def histories(draw: st.DrawFn) -> list[DecisionFacts]:
                 decided_on=draw(st.none() | KNOWN_DAYS),
                 recorded_at=draw(INSTANTS),
                 corrects_id=corrects,
+                conditions=draw(st.none() | CONDITIONS),
             )
         )
     return made
-
-
-def recorded_at(facts: DecisionFacts, instant: datetime) -> DecisionFacts:
-    return DecisionFacts(
-        facts.id,
-        facts.kind,
-        facts.effective_from,
-        facts.valid_until,
-        facts.patient_cap,
-        facts.decided_on,
-        instant,
-        facts.corrects_id,
-    )
 
 
 @settings(deadline=None)
@@ -278,7 +306,7 @@ def test_the_answer_never_depends_on_the_order_of_recording(
     known = [d for d in history if d.recorded_at <= known_at]
     instants = [d.recorded_at for d in known]
     random.shuffle(instants)  # type: ignore[attr-defined]
-    shuffled = [recorded_at(d, instant) for d, instant in zip(known, instants, strict=True)]
+    shuffled = [replace(d, recorded_at=instant) for d, instant in zip(known, instants, strict=True)]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
     expected = rules.standing_on(history, day, known_at=known_at)
@@ -292,6 +320,18 @@ def test_an_answer_given_once_can_be_given_again(history: list[DecisionFacts], d
     then = [d for d in history if d.recorded_at <= known_at]
 
     assert rules.standing_on(history, day, known_at=known_at) == rules.standing_on(then, day, known_at=LATER)
+
+
+@settings(deadline=None)
+@given(histories(), KNOWN_DAYS, INSTANTS)
+def test_the_calendar_of_standings_answers_each_day_as_the_decisions_do(
+    history: list[DecisionFacts], day: date, known_at: datetime
+) -> None:
+    calendar = rules.standings_of(history, known_at=known_at)
+    kept = [standing for first_day, standing in calendar if first_day is None or first_day <= day][-1]
+
+    assert Standing.from_json(kept.as_json()) == rules.standing_on(history, day, known_at=known_at)
+    assert calendar[0][0] is None
 
 
 @settings(deadline=None)
@@ -355,7 +395,7 @@ def test_the_decisions_of_a_life_may_be_recorded_one_after_the_other() -> None:
     ],
 )
 def test_impossible_dates_are_refused_at_their_field(new: DecisionFacts, field: str) -> None:
-    with pytest.raises(rules.DecisionDatesWrong) as refusal:
+    with pytest.raises(terms.DecisionDatesWrong) as refusal:
         check(new, GRANT)
 
     assert list(refusal.value.fields) == [field]
@@ -447,3 +487,9 @@ def test_every_kind_of_decision_says_why_it_is_not_possible() -> None:
 
 def test_a_period_is_a_value() -> None:
     assert Period(None, None, DerogationStatus.UNKNOWN, None, None, None) == rules.periods_of([], known_at=LATER)[0]
+
+
+def test_changed_conditions_may_say_nothing_else() -> None:
+    conditions = Conditions(criteria=("adult",))
+
+    check(decision(DecisionKind.CONDITIONS_CHANGED, TODAY, id=2, conditions=conditions), GRANT)

@@ -1,7 +1,6 @@
 """The register's pages: read, searched, asked as known on a day, added to; nothing typed is lost."""
 
 import io
-import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -61,63 +60,6 @@ def extension(**changes: object) -> dict[str, object]:
         "reference": "2026-DM-41",
         "letter": (io.BytesIO(PDF), "prolongation.pdf"),
     } | changes
-
-
-def test_the_register_shows_each_derogation_with_its_status_and_its_end(person: LogIn, score: UUID) -> None:
-    page = person(ALICE).get("/derogations")
-
-    assert page.status_code == 200
-    assert page.text.count('data-label="Status"') == 8
-    assert str(score) in page.text
-    assert "26 Jul 2024" in page.text
-    assert "New derogation" in page.text
-
-
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
-        ("q=SOCRE", 1),
-        ("q=lepine", 2),
-        ("q=1-020163C", 1),
-        ("q=lep%00ine", 2),
-        ("status=in_force", 0),
-        ("status=ended", 8),
-        ("kind=global", 0),
-    ],
-)
-def test_the_register_is_narrowed(person: LogIn, score: UUID, query: str, count: int) -> None:
-    page = person(ALICE).get(f"/derogations?{query}")
-
-    assert page.text.count('data-label="Company"') == count
-    assert ("No derogation matches" in page.text) == (count == 0)
-
-
-def test_an_empty_register_says_how_to_begin(person: LogIn) -> None:
-    assert "The register is empty" in person(ALICE).get("/derogations").text
-
-
-@pytest.mark.parametrize("query", ["status=nonsense", "kind=x", "company=1", "after=1"])
-def test_an_odd_address_is_refused_in_words(person: LogIn, query: str) -> None:
-    page = person(ALICE).get(f"/derogations?{query}")
-
-    assert page.status_code == 422
-
-
-def test_a_long_register_is_read_page_by_page(person: LogIn, database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        maker = make_manufacturer(session)
-        for _ in range(51):
-            make_derogation(session, maker, references=())
-    alice = person(ALICE)
-
-    first = alice.get("/derogations?q=SCORE")
-    following = re.search(r'href="([^"]+)" rel="next"', first.text)
-
-    assert following is not None
-    second = alice.get(following.group(1).replace("&amp;", "&"))
-    assert first.text.count('data-label="Company"') == 50
-    assert second.text.count('data-label="Company"') == 1
-    assert "First page" in second.text
 
 
 def test_one_derogation_says_why_and_shows_its_references(person: LogIn, score: UUID) -> None:
@@ -438,8 +380,6 @@ def test_a_suspension_or_withdrawal_is_shown_large(
     assert answer.status_code == 303
     assert f'data-status="{kind.value}"' in page.text
     assert status(database, score) is DerogationStatus(kind.value)
-    yesterday = f'datetime="{(TODAY - timedelta(days=1)).isoformat()}"'
-    assert (yesterday in alice.get("/derogations?q=SOCRE").text) == (kind is DecisionKind.WITHDRAWN)
 
 
 def test_every_page_is_french_for_french_readers(person: LogIn, score: UUID) -> None:

@@ -14,7 +14,7 @@ from tracker import clock, http
 from tracker.actor import Permission
 from tracker.derogations import queries, service
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
-from tracker.derogations.queries import DerogationStanding, RegisterFilters
+from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import NewDecision, NewReference
 from tracker.documents.models import DocumentKind
@@ -42,17 +42,6 @@ class AsKnown(BaseModel):
     known_at: AwareDatetime | None = Field(
         default=None, description="What was recorded later is left out; now when absent"
     )
-
-
-class RegisterQuery(AsKnown):
-    """What the list is narrowed to, and where it begins."""
-
-    q: Words = Field(default="", max_length=200)
-    kind: DerogationKind | None = None
-    status: DerogationStatus | None = None
-    manufacturer_id: UUID | None = None
-    after: UUID | None = Field(default=None, description="The 'next' of the page before")
-    limit: int = Field(default=50, ge=1, le=200)
 
 
 class DerogationPath(BaseModel):
@@ -94,13 +83,6 @@ class DerogationAnswer(BaseModel):
             since=found.standing.since,
             patient_cap=found.standing.patient_cap,
         )
-
-
-class RegisterAnswer(BaseModel):
-    """One page of the register."""
-
-    items: list[DerogationAnswer]
-    next: UUID | None
 
 
 class DecisionAnswer(BaseModel):
@@ -175,20 +157,6 @@ class DecisionBody(BaseModel):
     added: list[ReferenceBody] = Field(default_factory=list, max_length=1000)
     removed: list[Words] = Field(default_factory=list, max_length=1000)
     letter: LetterBody | None = None
-
-
-@api.get("/derogations", summary="List the register", responses={200: RegisterAnswer})
-@http.requires(Permission.DEROGATION_READ)
-def index(query: RegisterQuery) -> dict[str, object]:
-    """Answer one page of the register, by name."""
-    day, known_at = _moment(query)
-    filters = RegisterFilters(text=query.q, kind=query.kind, manufacturer_id=query.manufacturer_id, status=query.status)
-    with http.transaction() as session:
-        page = queries.list_derogations(
-            session, filters=filters, day=day, known_at=known_at, after=query.after, limit=query.limit
-        )
-    items = [DerogationAnswer.of(found) for found in page.standings]
-    return RegisterAnswer(items=items, next=page.next_after).model_dump(mode="json")
 
 
 @api.get("/derogations/<uuid:derogation_id>", summary="Read a derogation", responses={200: WholeDerogationAnswer})

@@ -4,18 +4,20 @@ Every answer is for a day and an instant of knowledge; the rules compute it from
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, text, tuple_, union
+from sqlalchemy import ColumnElement, Date, Row, Select, and_, bindparam, cast, func, or_, select, text, union
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
+from tracker import db
 from tracker.catalogue.models import Manufacturer
 from tracker.derogations import rules
-from tracker.derogations.models import Decision, Derogation, ScopeEntry
+from tracker.derogations.models import Alias, Calendar, Decision, Derogation, Place, ScopeEntry, Worth
 from tracker.derogations.rules import (
     DecisionFacts,
     DecisionKind,
@@ -26,18 +28,17 @@ from tracker.derogations.rules import (
 )
 from tracker.errors import N_, NotFound
 from tracker.terms import rules as terms
-from tracker.terms.rules import ScopeFacts
+from tracker.terms.rules import Conditions, ScopeFacts
 
 _Query = Select[*tuple[Any, ...]]
 _Row = Row[*tuple[Any, ...]]
 _PARIS = ZoneInfo("Europe/Paris")
+T = TypeVar("T")
 
 MOST_OTHERS = 20
 """Derogations of the manufacturer that do not list the reference: so many are looked at, the latest recorded first."""
 MOST_LISTING_OTHERS = 3
 """Of those that list other references only, so many are answered, and only where nothing else may cover."""
-MOST_SCANNED = 500
-"""Derogations read for one page that is narrowed to a status, which is computed and cannot be searched."""
 
 
 class DerogationNotFound(NotFound):
@@ -101,26 +102,6 @@ class DerogationStanding:
         return self.standing.valid_until
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterPage:
-    """One page of the register."""
-
-    standings: tuple[DerogationStanding, ...]
-    next_after: UUID | None
-    """Where the next page begins; None at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterFilters:
-    """What the register is narrowed to."""
-
-    text: str = ""
-    """Part of a name, of the scope's words, of the company or of ANSM's number; the beginning of a reference."""
-    kind: DerogationKind | None = None
-    manufacturer_id: UUID | None = None
-    status: DerogationStatus | None = None
-
-
 def paris_day(instant: datetime) -> date:
     """Return the calendar day in Paris at an instant; for services, which do not know the clock."""
     return instant.astimezone(_PARIS).date()
@@ -140,10 +121,13 @@ def get_derogation(session: Session, derogation_id: UUID) -> Derogation:
     Raises:
         DerogationNotFound: there is none with this id here.
     """
-    derogation = session.get(Derogation, derogation_id)
-    if derogation is None:
+    return _existing(session.get(Derogation, derogation_id))
+
+
+def _existing(found: T | None) -> T:
+    if found is None:
         raise DerogationNotFound(N_("There is no such derogation."), next_step=N_("Search the register."))
-    return derogation
+    return found
 
 
 def list_decisions(session: Session, derogation_id: UUID) -> Sequence[Decision]:
@@ -159,18 +143,6 @@ def list_scope(session: Session, derogation_id: UUID) -> Sequence[ScopeEntry]:
 
 
 _INTERRUPTS = {DecisionKind.SUSPENDED, DecisionKind.WITHDRAWN}
-_FACTS = (
-    Decision.derogation_id,
-    Decision.reference,
-    Decision.id,
-    Decision.kind,
-    Decision.effective_from,
-    Decision.valid_until,
-    Decision.patient_cap,
-    Decision.decided_on,
-    Decision.recorded_at,
-    Decision.corrects_id,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,50 +150,92 @@ class _Life:
     """The decisions of one derogation, and ANSM's number of each."""
 
     decisions: tuple[DecisionFacts, ...] = ()
-    references: Mapping[UUID, str] | None = None
+    references: Mapping[UUID, str] = field(default_factory=dict)
 
-    def standing(self, day: date, known_at: datetime) -> Standing:
-        return rules.standing_on(self.decisions, day, known_at=known_at)
+    def worth(self, day: date, known_at: datetime) -> Worth:
+        return self._worth(rules.standing_on(self.decisions, day, known_at=known_at), known_at)
 
-    def reference_of(self, standing: Standing) -> str:
-        return (self.references or {}).get(standing.decision_id, "") if standing.decision_id else ""
+    def worths(self, known_at: datetime) -> list[tuple[date | None, Worth]]:
+        found = rules.standings_of(self.decisions, known_at=known_at)
+        return [(first_day, self._worth(standing, known_at)) for first_day, standing in found]
 
-    def end_recorded_on(self, end: date | None, known_at: datetime) -> date | None:
+    def _worth(self, standing: Standing, known_at: datetime) -> Worth:
+        number = self.references.get(standing.decision_id, "") if standing.decision_id else ""
+        return Worth(standing, number, self._end_recorded_on(standing.valid_until, known_at))
+
+    def _end_recorded_on(self, end: date | None, known_at: datetime) -> date | None:
         """Return the day on which it was first recorded that the validity stops after ``end``."""
         if end is None:
             return None
         instants = [
-            decision.recorded_at
-            for decision in self.decisions
-            if decision.recorded_at <= known_at
-            and (
-                decision.valid_until == end
-                or (decision.kind in _INTERRUPTS and (decision.effective_from - end).days == 1)
-            )
+            one.recorded_at
+            for one in self.decisions
+            if one.recorded_at <= known_at
+            and (one.valid_until == end or (one.kind in _INTERRUPTS and (one.effective_from - end).days == 1))
         ]
         return paris_day(min(instants)) if instants else None
 
     def begins_on(self, known_at: datetime) -> date | None:
         known = [decision for decision in self.decisions if decision.recorded_at <= known_at]
         corrected = {decision.corrects_id for decision in known}
-        grants = (d for d in known if d.kind is DecisionKind.GRANTED and d.id not in corrected)
-        return min((grant.effective_from for grant in grants), default=None)
+        days = (d.effective_from for d in known if d.kind is DecisionKind.GRANTED and d.id not in corrected)
+        return min(days, default=None)
 
 
-def _lives(session: Session, derogation_ids: Sequence[UUID] | None) -> dict[UUID, _Life]:
-    """Return the decisions of some derogations, or of all."""
-    statement, parameters = (_LIVES, {}) if derogation_ids is None else (_LIVES_OF, {"derogation_ids": derogation_ids})
-    found: dict[UUID, list[_Row]] = {}
-    for row in session.execute(statement, parameters):
-        found.setdefault(row.derogation_id, []).append(row)
+def _lives(session: Session, derogation_ids: Sequence[UUID]) -> dict[UUID, _Life]:
+    """Return the decisions of some derogations; no statement for none."""
+    found: dict[UUID, list[Decision]] = {}
+    for decision in session.scalars(_LIVES, {"derogation_ids": derogation_ids}) if derogation_ids else ():
+        found.setdefault(decision.derogation_id, []).append(decision)
     return {
-        derogation_id: _Life(tuple(DecisionFacts(*row[2:]) for row in rows), {row.id: row.reference for row in rows})
+        derogation_id: _Life(tuple([decision_facts(row) for row in rows]), {row.id: row.reference for row in rows})
         for derogation_id, rows in found.items()
     }
 
 
-_LIVES = select(*_FACTS)
-_LIVES_OF = _LIVES.where(Decision.derogation_id.in_(bindparam("derogation_ids", expanding=True)))
+_LIVES = select(Decision).where(Decision.derogation_id.in_(bindparam("derogation_ids", expanding=True)))
+
+
+def read_calendar(session: Session, derogation_id: UUID) -> dict[str, Any]:
+    """Return what the decisions of a derogation make of every day, as known by now, by column of the calendar."""
+    life = _lives(session, [derogation_id]).get(derogation_id, _Life())
+    known_at = max([decision.recorded_at for decision in life.decisions], default=_ALWAYS)
+    worths = life.worths(known_at)
+    names = select(func.string_agg(Alias.name, " ")).where(Alias.derogation_id == Derogation.id)
+    numbers = select(func.string_agg(Decision.reference, " ")).where(Decision.derogation_id == Derogation.id)
+    words = (Derogation.designation, Derogation.implanted_system, Derogation.scope_text)
+    told = func.concat_ws(" ", *words, names.scalar_subquery(), numbers.scalar_subquery())
+    header = select(Derogation.establishment_id, folded(Derogation.designation), folded(told))
+    row = session.execute(header.where(Derogation.id == derogation_id)).one()
+    return {
+        "id": derogation_id,
+        "establishment_id": row[0],
+        "known_at": known_at,
+        "begins_on": life.begins_on(known_at),
+        "changes_on": [first_day for first_day, _worth in worths if first_day is not None],
+        "standings": [worth.as_json() for _first_day, worth in worths],
+        "name_key": row[1],
+        "search_text": row[2],
+    }
+
+
+_ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
+IS_KNOWN = Calendar.known_at <= bindparam("known_at")
+"""Whether a calendar holds nothing that was recorded after the instant asked about."""
+KEPT_WORTH = Calendar.standings.op("->", return_type=JSONB())(
+    func.width_bucket(cast(bindparam("day"), Date()), Calendar.changes_on)
+)
+"""What a calendar answers for a day."""
+_CALENDAR_COLUMNS = (IS_KNOWN.label("is_known"), KEPT_WORTH.label("kept_worth"))
+
+
+def _worths(session: Session, rows: Collection[_Row], *, day: date, known_at: datetime) -> dict[UUID, Worth]:
+    """Return what each derogation is worth: from its calendar, or from its decisions as they were known."""
+    lives = _lives(session, list({row.id for row in rows if not row.is_known}))
+    return {
+        row.id: Worth.from_json(row.kept_worth) if row.is_known else lives.get(row.id, _Life()).worth(day, known_at)
+        for row in rows
+    }
 
 
 def decision_facts(decision: Decision) -> DecisionFacts:
@@ -235,12 +249,14 @@ def decision_facts(decision: Decision) -> DecisionFacts:
         decided_on=decision.decided_on,
         recorded_at=decision.recorded_at,
         corrects_id=decision.corrects_id,
+        conditions=None if decision.conditions is None else Conditions.from_json(decision.conditions),
+        received_on=decision.received_on,
     )
 
 
-def scope_facts(entry: ScopeEntry) -> ScopeFacts:
+def scope_facts(entry: ScopeEntry | _Row) -> ScopeFacts:
     """Return what the rules need of a row."""
-    return ScopeFacts(entry.reference, entry.change, entry.effective_from, entry.recorded_at)
+    return ScopeFacts(entry.reference, entry.change, entry.effective_from, entry.recorded_at, entry.corrected_at)
 
 
 _listed = aliased(ScopeEntry)
@@ -251,6 +267,7 @@ _LISTS_REFERENCES = (
         _listed.reading == "",
         _listed.effective_from <= bindparam("day"),
         _listed.recorded_at <= bindparam("known_at"),
+        or_(_listed.corrected_at.is_(None), _listed.corrected_at > bindparam("known_at")),
     )
     .exists()
 )
@@ -267,10 +284,14 @@ _CANDIDATE_COLUMNS = (
     ScopeEntry.change,
     ScopeEntry.effective_from,
     ScopeEntry.recorded_at,
+    ScopeEntry.corrected_at,
     ScopeEntry.reading,
+    *_CALENDAR_COLUMNS,
 )
 _SCOPE_OF_REFERENCE = and_(ScopeEntry.derogation_id == Derogation.id, ScopeEntry.reference == bindparam("reference"))
-_CANDIDATES = select(*_CANDIDATE_COLUMNS).outerjoin(ScopeEntry, _SCOPE_OF_REFERENCE)
+_CANDIDATES = (
+    select(*_CANDIDATE_COLUMNS).join(Calendar, Calendar.id == Derogation.id).outerjoin(ScopeEntry, _SCOPE_OF_REFERENCE)
+)
 
 
 def _candidate_ids() -> _Query:
@@ -300,7 +321,7 @@ _CANDIDATE = _CANDIDATES.where(Derogation.id == bindparam("derogation_id"))
 def find_coverage(
     session: Session, *, manufacturer_id: UUID, reference: str, day: date, known_at: datetime
 ) -> tuple[Coverage, ...]:
-    """Return what the derogations of a manufacturer say of a reference on a day, as known at an instant; two SQL.
+    """Return what the derogations of a manufacturer say of a reference on a day, as known at an instant; one SQL.
 
     Best first: in force and listing it, in force with a scope in words, not in force, not listing it; among equals the
     one bound to no patient, then the longest end. Derogations that list other references only are answered where there
@@ -311,16 +332,13 @@ def find_coverage(
 
 
 def get_coverage(session: Session, derogation_id: UUID, *, reference: str, day: date, known_at: datetime) -> Coverage:
-    """Return what one derogation says of a reference on a day, as known at an instant; two SQL.
+    """Return what one derogation says of a reference on a day, as known at an instant.
 
     Raises:
         DerogationNotFound: there is none with this id here.
     """
-    parameters = {"derogation_id": derogation_id, "reference": reference}
-    found = _coverages(session, _CANDIDATE, parameters, day=day, known_at=known_at)
-    if not found:
-        raise DerogationNotFound(N_("There is no such derogation."), next_step=N_("Search the register."))
-    return found[0]
+    sought = {"derogation_id": derogation_id, "reference": reference}
+    return _existing(next(iter(_coverages(session, _CANDIDATE, sought, day=day, known_at=known_at)), None))
 
 
 def _coverages(
@@ -333,21 +351,20 @@ def _coverages(
         return ()
     may_cover = {id_: rows for id_, rows in found.items() if rows[0].reference is not None or not rows[0].has_list}
     found = may_cover or dict(list(found.items())[:MOST_LISTING_OTHERS])
-    lives = _lives(session, list(found))
-    coverages = [
-        _coverage(rows, lives.get(derogation_id, _Life()), day=day, known_at=known_at)
-        for derogation_id, rows in found.items()
-    ]
+    worths = _worths(session, [rows[0] for rows in found.values()], day=day, known_at=known_at)
+    coverages = [_coverage(rows, worths[id_], day=day, known_at=known_at) for id_, rows in found.items()]
     return tuple(sorted(coverages, key=_rank))
 
 
-def _coverage(rows: Sequence[_Row], life: _Life, *, day: date, known_at: datetime) -> Coverage:
+def _coverage(rows: Sequence[_Row], worth: Worth, *, day: date, known_at: datetime) -> Coverage:
     first = rows[0]
-    standing = life.standing(day, known_at)
-    entries = [row for row in rows if row.reference is not None]
-    facts = [ScopeFacts(row.reference, row.change, row.effective_from, row.recorded_at) for row in entries]
-    is_listed = bool(terms.references_on(facts, day, known_at=known_at))
-    effective = [row for row in entries if row.recorded_at <= known_at and row.effective_from <= day]
+    entries = [(scope_facts(row), row.reading) for row in rows if row.reference is not None]
+    is_listed = bool(terms.references_on([facts for facts, _reading in entries], day, known_at=known_at))
+    effective = [
+        (facts.effective_from, reading)
+        for facts, reading in entries
+        if facts.is_known(known_at) and facts.effective_from <= day
+    ]
     return Coverage(
         derogation_id=first.id,
         designation=first.designation,
@@ -355,12 +372,12 @@ def _coverage(rows: Sequence[_Row], life: _Life, *, day: date, known_at: datetim
         partial_revision_only=first.partial_revision_only,
         implanted_system=first.implanted_system,
         patient_id=first.patient_id,
-        standing=standing,
+        standing=worth.standing,
         is_listed=is_listed,
         is_fictional=first.is_fictional,
-        decision_reference=life.reference_of(standing),
+        decision_reference=worth.decision_reference,
         has_list=first.has_list,
-        reading=max(effective, key=lambda row: row.effective_from).reading if is_listed else "",
+        reading=max(effective)[1] if is_listed else "",
     )
 
 
@@ -377,9 +394,9 @@ def _rank(coverage: Coverage) -> tuple[int, bool, int, str, UUID]:
     return place, coverage.patient_id is not None, -end, coverage.designation, coverage.derogation_id
 
 
-def _folded(column: Any) -> ColumnElement[str]:  # noqa: ANN401 - a column or a parameter
+def folded(text: Any) -> ColumnElement[str]:  # noqa: ANN401 - a column or a parameter
     """Return a text without case and French accents, as people type it."""
-    return func.translate(func.lower(column), "àâäçéèêëîïôöùûü", "aaaceeeeiioouuu")
+    return func.translate(func.lower(text), "àâäçéèêëîïôöùûü", "aaaceeeeiioouuu")
 
 
 _LINE_COLUMNS = (
@@ -393,14 +410,39 @@ _LINE_COLUMNS = (
     Derogation.is_fictional,
     Derogation.recorded_at,
 )
-_ORDER = (_folded(Derogation.designation), Derogation.id)
-_LINES = select(*_LINE_COLUMNS).join(Manufacturer, Manufacturer.id == Derogation.manufacturer_id)
+LINES = (
+    select(*_LINE_COLUMNS, Calendar.begins_on, *_CALENDAR_COLUMNS)
+    .join(Calendar, Calendar.id == Derogation.id)
+    .join(Manufacturer, Manufacturer.id == Derogation.manufacturer_id)
+)
+"""One line of the register: read it with :func:`read_lines`."""
+ORDER = (Calendar.name_key, Calendar.id)
+
+
+def read_lines(session: Session, statement: _Query, *, day: date, known_at: datetime) -> list[DerogationStanding]:
+    """Return the derogations that a statement made from ``LINES`` selects, with their standing.
+
+    One SQL; two where something was recorded after the instant asked about.
+    """
+    rows = session.execute(statement, {"day": day, "known_at": known_at}).all()
+    worths = _worths(session, rows, day=day, known_at=known_at)
+    return [_line(row, worths[row.id]) for row in rows]
+
+
+def _line(row: _Row, worth: Worth) -> DerogationStanding:
+    told = row._asdict()
+    del told["is_known"], told["kept_worth"]
+    return DerogationStanding(
+        **told,
+        standing=worth.standing,
+        decision_reference=worth.decision_reference,
+        end_recorded_on=worth.end_recorded_on,
+    )
 
 
 def list_standings(session: Session, *, day: date, known_at: datetime) -> Sequence[DerogationStanding]:
-    """Return where every derogation stands on a day, as known at an instant, by name; two SQL."""
-    rows = session.execute(_LINES.order_by(*_ORDER)).all()
-    return _standings(rows, _lives(session, None), day=day, known_at=known_at)
+    """Return where every derogation stands on a day, as known at an instant, by name."""
+    return read_lines(session, LINES.order_by(*ORDER), day=day, known_at=known_at)
 
 
 def get_sheet(session: Session, derogation_id: UUID, *, day: date, known_at: datetime) -> DerogationStanding:
@@ -409,19 +451,14 @@ def get_sheet(session: Session, derogation_id: UUID, *, day: date, known_at: dat
     Raises:
         DerogationNotFound: there is none with this id here.
     """
-    rows = session.execute(_LINES.where(Derogation.id == derogation_id)).all()
-    if not rows:
-        raise DerogationNotFound(N_("There is no such derogation."), next_step=N_("Search the register."))
-    lives = _lives(session, [derogation_id])
-    return _standings(rows, lives, day=day, known_at=known_at)[0]
+    statement = LINES.where(Derogation.id == derogation_id)
+    return _existing(next(iter(read_lines(session, statement, day=day, known_at=known_at)), None))
 
 
 def list_choices(session: Session, *, day: date, known_at: datetime, patient_id: UUID) -> Sequence[DerogationStanding]:
-    """Return the derogations that may concern a patient, those in force first, then by name; two SQL."""
+    """Return the derogations that may concern a patient, those in force first, then by name."""
     may_concern = or_(Derogation.patient_id.is_(None), Derogation.patient_id == patient_id)
-    rows = session.execute(_LINES.where(may_concern).order_by(*_ORDER)).all()
-    lives = _lives(session, [row.id for row in rows])
-    standings = _standings(rows, lives, day=day, known_at=known_at)
+    standings = read_lines(session, LINES.where(may_concern).order_by(*ORDER), day=day, known_at=known_at)
     return sorted(standings, key=lambda found: found.status is not DerogationStatus.IN_FORCE)
 
 
@@ -431,67 +468,20 @@ def designations(session: Session, derogation_ids: Collection[UUID]) -> dict[UUI
     return {row.id: row.designation for row in session.execute(statement)}
 
 
-def list_derogations(
-    session: Session, *, filters: RegisterFilters, day: date, known_at: datetime, after: UUID | None, limit: int
-) -> RegisterPage:
-    """Return one page of the register, by name; two SQL whatever is stored.
-
-    A status is computed, so a page narrowed to one reads at most ``MOST_SCANNED`` derogations: it may show fewer than
-    ``limit`` and still have a next page.
-    """
-    read_count = limit if filters.status is None else MOST_SCANNED
-    statement = _LINES.where(*_conditions(filters, after)).order_by(*_ORDER).limit(read_count + 1)
-    rows = session.execute(statement).all()
-    lives = _lives(session, [row.id for row in rows]) if rows else {}
-    read = _standings(rows[:read_count], lives, day=day, known_at=known_at)
-    kept = [found for found in read if filters.status in {None, found.status}]
-    if len(kept) > limit:
-        return RegisterPage(tuple(kept[:limit]), kept[limit - 1].id)
-    return RegisterPage(tuple(kept), read[-1].id if len(rows) > read_count else None)
+def list_aliases(session: Session, derogation_id: UUID) -> Sequence[Alias]:
+    """Return the other spellings of a designation, as they were recorded."""
+    return session.scalars(select(Alias).where(Alias.derogation_id == derogation_id).order_by(Alias.recorded_at)).all()
 
 
-def _standings(
-    rows: Sequence[_Row], lives: Mapping[UUID, _Life], *, day: date, known_at: datetime
-) -> list[DerogationStanding]:
-    found = []
-    for row in rows:
-        life = lives.get(row.id, _Life())
-        standing = life.standing(day, known_at)
-        found.append(
-            DerogationStanding(
-                **row._asdict(),
-                standing=standing,
-                decision_reference=life.reference_of(standing),
-                end_recorded_on=life.end_recorded_on(standing.valid_until, known_at),
-                begins_on=life.begins_on(known_at),
-            )
-        )
-    return found
+def count_places(session: Session, derogation_id: UUID, *, besides: UUID | None = None) -> int:
+    """Return how many patients are counted under a derogation, one left aside."""
+    statement = select(func.count()).where(Place.derogation_id == derogation_id)
+    return session.scalar(statement if besides is None else statement.where(Place.patient_id != besides)) or 0
 
 
-def _conditions(filters: RegisterFilters, after: UUID | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.kind is not None:
-        conditions.append(Derogation.kind == filters.kind)
-    if filters.manufacturer_id is not None:
-        conditions.append(Derogation.manufacturer_id == filters.manufacturer_id)
-    if filters.text.strip():
-        conditions.append(_mentions(filters.text.strip()))
-    if after is not None:
-        last = aliased(Derogation)
-        place = select(_folded(last.designation), last.id).where(last.id == after).scalar_subquery()
-        conditions.append(tuple_(*_ORDER) > place)
-    return conditions
-
-
-def _mentions(words: str) -> ColumnElement[bool]:
-    """Match words in names, companies and scopes, the beginning of a reference, or part of ANSM's number."""
-    sought = _folded(bindparam("words", words, unique=True))
-    written = (Derogation.designation, Derogation.scope_text, Derogation.implanted_system, Manufacturer.name)
-    listed = select(ScopeEntry.derogation_id).where(ScopeEntry.reference.istartswith(words, autoescape=True))
-    decided = select(Decision.derogation_id).where(Decision.reference.icontains(words, autoescape=True))
-    return or_(
-        *(func.strpos(_folded(column), sought) > 0 for column in written),
-        Derogation.id.in_(listed),
-        Derogation.id.in_(decided),
-    )
+def read_pseudonym(session: Session, derogation: Derogation) -> str:
+    """Return how the letter calls the one patient; empty where it is not recorded."""
+    if derogation.sealed_pseudonym is None:
+        return ""
+    context = f"derogation.pseudonym:{derogation.id}"
+    return db.keyring(session).unseal(derogation.sealed_pseudonym, context=context).decode()

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any, Self
 from uuid import UUID
 
 from tracker.errors import N_, Conflict, InvalidInput
+from tracker.terms import rules as terms
+from tracker.terms.rules import Conditions, DecisionDatesWrong
 
 
 class DerogationKind(enum.StrEnum):
@@ -69,6 +72,8 @@ class DecisionFacts:
     decided_on: date | None
     recorded_at: datetime
     corrects_id: UUID | None = None
+    conditions: Conditions | None = None
+    received_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,31 @@ class Standing:
     decision_id: UUID | None
     """The decision the status rests on."""
     patient_cap: int | None
+    conditions: Conditions | None = None
+    """The last ones stated; None where no decision stated any."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the standing as it is kept."""
+        return {
+            "status": self.status.value,
+            "valid_until": self.valid_until and self.valid_until.isoformat(),
+            "since": self.since and self.since.isoformat(),
+            "decision_id": self.decision_id and str(self.decision_id),
+            "patient_cap": self.patient_cap,
+            "conditions": self.conditions and self.conditions.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Return a standing that was kept."""
+        return cls(
+            status=DerogationStatus(kept["status"]),
+            valid_until=date.fromisoformat(kept["valid_until"]) if kept["valid_until"] else None,
+            since=date.fromisoformat(kept["since"]) if kept["since"] else None,
+            decision_id=UUID(kept["decision_id"]) if kept["decision_id"] else None,
+            patient_cap=kept["patient_cap"],
+            conditions=Conditions.from_json(kept["conditions"]) if kept["conditions"] else None,
+        )
 
 
 _SEVERITY = {
@@ -115,6 +145,7 @@ class Period:
     """Last day of validity as the decisions with effect state it."""
     decision_id: UUID | None
     patient_cap: int | None
+    conditions: Conditions | None = None
 
 
 @dataclass(slots=True)
@@ -127,6 +158,7 @@ class _State:
     withdrawal: DecisionFacts | None = None
     refusal: DecisionFacts | None = None
     patient_cap: int | None = None
+    conditions: Conditions | None = None
 
 
 def standing_on(decisions: Iterable[DecisionFacts], day: date, *, known_at: datetime) -> Standing:
@@ -139,6 +171,21 @@ def standing_on(decisions: Iterable[DecisionFacts], day: date, *, known_at: date
     """
     periods = periods_of(decisions, known_at=known_at)
     here = next(i for i, period in enumerate(periods) if period.last_day is None or day <= period.last_day)
+    return _standing(periods, here)
+
+
+def standings_of(decisions: Iterable[DecisionFacts], *, known_at: datetime) -> tuple[tuple[date | None, Standing], ...]:
+    """Return every standing of a derogation as known at an instant, each with its first day, the first with None."""
+    periods = periods_of(decisions, known_at=known_at)
+    found: list[tuple[date | None, Standing]] = []
+    for number, period in enumerate(periods):
+        standing = _standing(periods, number)
+        if not found or found[-1][1] != standing:
+            found.append((period.first_day, standing))
+    return tuple(found)
+
+
+def _standing(periods: Sequence[Period], here: int) -> Standing:
     present = periods[here]
     since = present.first_day
     for earlier in reversed(periods[:here]):
@@ -157,6 +204,7 @@ def standing_on(decisions: Iterable[DecisionFacts], day: date, *, known_at: date
         since=since,
         decision_id=present.decision_id,
         patient_cap=present.patient_cap,
+        conditions=present.conditions,
     )
 
 
@@ -172,7 +220,7 @@ def _standing_decisions(decisions: Iterable[DecisionFacts], known_at: datetime) 
     return [decision for decision in known if decision.id not in corrected]
 
 
-def _order(decision: DecisionFacts) -> tuple[date, int, date, int, bool, int, UUID]:
+def _order(decision: DecisionFacts) -> tuple[date, int, date, int, bool, int, str, UUID]:
     """Return the place of a decision: by effect, then severity, then content; never by recording.
 
     Of two of one kind and day, the later letter speaks last; of one day's letters, the stricter: an earlier end, or
@@ -185,6 +233,7 @@ def _order(decision: DecisionFacts) -> tuple[date, int, date, int, bool, int, UU
         -(decision.valid_until or date.min).toordinal(),
         decision.patient_cap is not None,
         -(decision.patient_cap or 0),
+        decision.conditions.place() if decision.conditions else "",
         decision.id,
     )
 
@@ -207,8 +256,8 @@ def _periods(ordered: Sequence[DecisionFacts]) -> Iterator[Period]:
 
 def _apply(state: _State, decision: DecisionFacts) -> None:
     """Let a decision take effect."""
-    if decision.patient_cap is not None:
-        state.patient_cap = decision.patient_cap
+    state.patient_cap = decision.patient_cap or state.patient_cap  # a cap is at least 1
+    state.conditions = decision.conditions or state.conditions
     match decision.kind:
         case DecisionKind.GRANTED:
             if state.withdrawal:
@@ -239,6 +288,7 @@ def _period(state: _State, coming: DecisionFacts | None, *, first_day: date | No
         valid_until=state.term.valid_until if says_end and state.term else None,
         decision_id=decision.id if decision else None,
         patient_cap=state.patient_cap,
+        conditions=state.conditions,
     )
 
 
@@ -270,12 +320,6 @@ def _split_at_end(period: Period) -> Iterator[Period]:
         yield replace(period, first_day=first_day, status=DerogationStatus.ENDED)
 
 
-class DecisionDatesWrong(InvalidInput):
-    """The dates of a decision contradict each other or cannot be those of a decision."""
-
-    code = "decision-dates-wrong"
-
-
 class DecisionIncomplete(InvalidInput):
     """A decision of this kind must say something more, or says something it cannot."""
 
@@ -304,11 +348,6 @@ SETS_AN_END = frozenset({DecisionKind.GRANTED, DecisionKind.EXTENDED})
 """The kinds of decision that state a last day."""
 
 _AS_PRINTED = N_("Type the date as the letter prints it.")
-_EARLIEST_DAY = date(1990, 6, 20)
-# 90/385/EEC, the first directive on medical devices: no older derogation from CE marking can exist
-_LONGEST_VALIDITY = timedelta(days=3653)
-# ten years, our own bound against a mistyped year: the decisions known are for 12 months (domain reference 1.2)
-
 _RUNS = {DerogationStatus.IN_FORCE, DerogationStatus.END_UNKNOWN}
 _FREE = frozenset(DerogationStatus) - _RUNS - {DerogationStatus.SUSPENDED}
 _GRANTED = _RUNS | {DerogationStatus.SUSPENDED, DerogationStatus.ENDED}
@@ -364,37 +403,19 @@ def check_decision(
         AlreadyRecorded: the same decision is there.
         DecisionContradicts: the state on its first day does not allow it.
     """
-    _check_dates(new, today)
+    terms.check_days(
+        effective_from=new.effective_from,
+        valid_until=new.valid_until,
+        decided_on=new.decided_on,
+        received_on=new.received_on,
+        today=today,
+    )
     _check_content(new, changes_scope=changes_scope, has_note=has_note)
     _check_correction(recorded, new)
     known_at = max([new.recorded_at, *(decision.recorded_at for decision in recorded)])
     others = [d for d in _standing_decisions(recorded, known_at) if d.id != new.corrects_id]
     _check_not_recorded(others, new)
     _check_state(others, new, known_at=known_at)
-
-
-def _check_dates(new: DecisionFacts, today: date) -> None:
-    days = {"effective_from": new.effective_from, "valid_until": new.valid_until, "decided_on": new.decided_on}
-    for name, day in days.items():
-        if day is not None and (day < _EARLIEST_DAY or day - today > _LONGEST_VALIDITY):
-            raise DecisionDatesWrong(
-                N_("The year %(year)s is not plausible."),
-                fields={name: N_("Check the year.")},
-                next_step=_AS_PRINTED,
-                year=day.year,
-            )
-    if new.decided_on is not None and new.decided_on > today:
-        raise DecisionDatesWrong(
-            N_("The decision is dated in the future."),
-            fields={"decided_on": N_("A letter that was received cannot be dated after today.")},
-            next_step=_AS_PRINTED,
-        )
-    if new.valid_until is not None and new.valid_until < new.effective_from:
-        raise DecisionDatesWrong(
-            N_("The last day of validity is before the first day of effect."),
-            fields={"valid_until": N_("Give a day on or after the first day of effect.")},
-            next_step=N_("Check the two dates in the letter."),
-        )
 
 
 def _check_content(new: DecisionFacts, *, changes_scope: bool, has_note: bool) -> None:
@@ -416,7 +437,7 @@ def _check_content(new: DecisionFacts, *, changes_scope: bool, has_note: bool) -
             fields={"patient_cap": N_("Type a number from 1, or nothing.")},
             next_step=N_("To stop all use, record a suspension."),
         )
-    says_nothing = not has_note and not changes_scope and new.patient_cap is None
+    says_nothing = not has_note and not changes_scope and new.patient_cap is None and new.conditions is None
     if new.kind in {DecisionKind.SCOPE_CHANGED, DecisionKind.CONDITIONS_CHANGED} and says_nothing:
         raise DecisionIncomplete(
             N_("The decision does not say what changes."),

@@ -13,11 +13,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.catalogue import queries as catalogue
 from tracker.derogations import queries, rules
-from tracker.derogations.models import Decision, Derogation, ScopeEntry
+from tracker.derogations.models import Alias, Calendar, Decision, Derogation, Place, ScopeEntry
 from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain
 from tracker.documents import queries as documents
 from tracker.documents import service as documents_service
@@ -26,13 +27,19 @@ from tracker.documents.service import NewFile
 from tracker.errors import N_, InvalidInput, check_same_request
 from tracker.patients import queries as patients
 from tracker.terms import rules as terms
-from tracker.terms.rules import ScopeChangeKind
+from tracker.terms.rules import Conditions, ScopeChangeKind
 
 
 class DerogationIncomplete(InvalidInput):
     """Something a derogation of this kind must say is missing, or says what it cannot."""
 
     code = "derogation-incomplete"
+
+
+class AliasWrong(InvalidInput):
+    """Another spelling is empty, known already, or of unknown origin."""
+
+    code = "alias-wrong"
 
 
 class ScopeWrong(InvalidInput):
@@ -55,6 +62,8 @@ class NewDerogation:
     implanted_system: str = ""
     scope_text: str = ""
     patient_id: UUID | None = None
+    pseudonym: str = ""
+    """How the letter calls the one patient; sealed."""
     is_fictional: bool = False
 
 
@@ -75,8 +84,11 @@ class NewDecision:
     effective_from: date
     valid_until: date | None = None
     decided_on: date | None = None
+    received_on: date | None = None
     reference: str = ""
     patient_cap: int | None = None
+    conditions: Conditions | None = None
+    """All of them from this decision on; None leaves what was."""
     note: str = ""
     source: str = ""
     document: NewFile | None = None
@@ -84,6 +96,15 @@ class NewDecision:
     corrects_id: UUID | None = None
     added: tuple[NewReference, ...] = ()
     removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlias:
+    """Another spelling of the designation, and where it is written so."""
+
+    derogation_id: UUID
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +124,14 @@ _STATED = (
     "effective_from",
     "valid_until",
     "decided_on",
+    "received_on",
     "reference",
     "patient_cap",
     "note",
     "source",
     "corrects_id",
 )
-"""What a decision says, apart from its letter and its references."""
+"""What a decision says, apart from its letter, its conditions and its references."""
 
 
 def create_derogation(
@@ -127,14 +149,16 @@ def create_derogation(
     queries.lock_derogation(session, derogation_id)
     existing = session.get(Derogation, derogation_id)
     if existing is not None:
-        check_same_request(is_same=all(getattr(existing, name) == value for name, value in asdict(new).items()))
+        is_same = all(getattr(existing, name) == value for name, value in _header(new).items())
+        check_same_request(is_same=is_same and queries.read_pseudonym(session, existing) == new.pseudonym)
         return existing
     _check_derogation(new)
     catalogue.get_manufacturer(session, new.manufacturer_id)
     if new.patient_id is not None:
         patients.get_patient(session, new.patient_id)
     values = {
-        **asdict(new),
+        **_header(new),
+        "sealed_pseudonym": _seal_pseudonym(session, derogation_id, new.pseudonym),
         "id": derogation_id,
         "establishment_id": actor.establishment_id,
         "recorded_at": now,
@@ -142,6 +166,7 @@ def create_derogation(
     }
     created = session.scalars(upsert(Derogation).values(values).on_conflict_do_nothing().returning(Derogation)).all()
     check_same_request(is_same=bool(created))  # nothing is made when the id is that of another establishment's row
+    write_calendar(session, derogation_id)
     audit.append(
         session,
         actor=actor,
@@ -153,16 +178,36 @@ def create_derogation(
     return created[0]
 
 
+def _header(new: NewDerogation) -> dict[str, object]:
+    """Return what a derogation says of itself, by column; the pseudonym is kept sealed."""
+    told = asdict(new)
+    del told["pseudonym"]
+    return told
+
+
+def _seal_pseudonym(session: Session, derogation_id: UUID, pseudonym: str) -> bytes | None:
+    context = f"derogation.pseudonym:{derogation_id}"
+    return db.keyring(session).seal(pseudonym.encode(), context=context) if pseudonym else None
+
+
 def _check_derogation(new: NewDerogation) -> None:
     if not new.designation.strip():
         raise DerogationIncomplete(
             N_("A derogation has a designation."), fields={"designation": N_("Type it as the decision prints it.")}
         )
-    if (new.kind is DerogationKind.INDIVIDUAL) != (new.patient_id is not None):
+    may_name = {DerogationKind.INDIVIDUAL, DerogationKind.IVD}  # one for an IVD may be for one patient: domain ref. 1.2
+    if (new.patient_id is None and new.kind is DerogationKind.INDIVIDUAL) or (
+        new.patient_id and new.kind not in may_name
+    ):
         raise DerogationIncomplete(
-            N_("An individual derogation names one patient; no other kind does."),
+            N_("An individual derogation names one patient; one for an in vitro diagnostic may; no other kind does."),
             fields={"ipp": N_("Give the IPP for an individual derogation, and only then.")},
             next_step=N_("Check the kind of derogation and the patient."),
+        )
+    if new.pseudonym and new.patient_id is None:
+        raise DerogationIncomplete(
+            N_("The pseudonym of the letter belongs to a patient, and none is named."),
+            fields={"ipp": N_("Give the IPP of the patient whom the letter calls so.")},
         )
     if new.kind is DerogationKind.PARTIAL_REVISION and not new.partial_revision_only:
         raise DerogationIncomplete(
@@ -191,7 +236,7 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
     _check_new_decision(session, decision_id, new, now=now)
     letter = _freeze_letter(session, derogation, new.document, actor=actor, now=now)
     values = {
-        **{name: getattr(new, name) for name in _STATED},
+        **_stated(new),
         "id": decision_id,
         "establishment_id": actor.establishment_id,
         "document_id": letter.id if letter else None,
@@ -201,7 +246,8 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
     }
     recorded = session.scalars(upsert(Decision).values(values).on_conflict_do_nothing().returning(Decision)).all()
     check_same_request(is_same=bool(recorded))  # nothing is made when the id is that of another establishment's row
-    _append_scope(session, decision_id, _scope_of(new), actor=actor, now=now)
+    _append_scope(session, decision_id, _scope_of(new), decision_id=decision_id, actor=actor, now=now)
+    write_calendar(session, new.derogation_id)
     audit.append(
         session,
         actor=actor,
@@ -211,6 +257,11 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
         now=now,
     )
     return recorded[0]
+
+
+def _stated(new: NewDecision) -> dict[str, object]:
+    told = {name: getattr(new, name) for name in _STATED}
+    return {**told, "conditions": new.conditions.as_json() if new.conditions else None}
 
 
 def _check_new_decision(session: Session, decision_id: UUID, new: NewDecision, *, now: datetime) -> None:
@@ -223,7 +274,11 @@ def _check_new_decision(session: Session, decision_id: UUID, new: NewDecision, *
         decided_on=new.decided_on,
         recorded_at=now,
         corrects_id=new.corrects_id,
+        conditions=new.conditions,
+        received_on=new.received_on,
     )
+    if new.conditions is not None:
+        terms.check_conditions(new.conditions)
     recorded = [queries.decision_facts(row) for row in queries.list_decisions(session, new.derogation_id)]
     rules.check_decision(
         recorded,
@@ -238,7 +293,7 @@ def _check_new_decision(session: Session, decision_id: UUID, new: NewDecision, *
 def _says_the_same(session: Session, existing: Decision, new: NewDecision) -> bool:
     sha256 = hashlib.sha256(new.document.content).hexdigest() if new.document else None
     stored = documents.get_document(session, existing.document_id).sha256 if existing.document_id else None
-    return sha256 == stored and all(getattr(existing, name) == getattr(new, name) for name in _STATED)
+    return sha256 == stored and all(getattr(existing, name) == value for name, value in _stated(new).items())
 
 
 def _freeze_letter(
@@ -263,6 +318,7 @@ def _audited(decision_id: UUID, new: NewDecision, *, sha256: str) -> dict[str, s
         "effective_from": new.effective_from.isoformat(),
         "valid_until": new.valid_until.isoformat() if new.valid_until else "",
         "patient_cap": str(new.patient_cap or ""),
+        "states_conditions": "yes" if new.conditions else "",
         "reference": new.reference,
         "corrects_id": str(new.corrects_id or ""),
         "sha256": sha256,
@@ -295,7 +351,7 @@ def add_scope(session: Session, request_id: UUID, *, new: NewScope, actor: Actor
     if session.scalars(select(ScopeEntry.id).where(ScopeEntry.id.in_(ids))).first() is not None:
         return 0
     _check_scope(session, new, now=now)
-    count = _append_scope(session, request_id, new, actor=actor, now=now)
+    count = _append_scope(session, request_id, new, decision_id=None, actor=actor, now=now)
     audit.append(
         session,
         actor=actor,
@@ -335,13 +391,16 @@ def _check_scope(session: Session, new: NewScope, *, now: datetime) -> None:
         )
 
 
-def _append_scope(session: Session, origin_id: UUID, new: NewScope, *, actor: Actor, now: datetime) -> int:
+def _append_scope(
+    session: Session, origin_id: UUID, new: NewScope, *, decision_id: UUID | None, actor: Actor, now: datetime
+) -> int:
     """Append the entries of one decision or one reading; their ids follow from its id."""
     rows = [
         {
             "id": _entry_id(origin_id, change, reference),
             "establishment_id": actor.establishment_id,
             "derogation_id": new.derogation_id,
+            "decision_id": decision_id,
             "change": change,
             "reference": reference,
             "label": label,
@@ -359,3 +418,73 @@ def _append_scope(session: Session, origin_id: UUID, new: NewScope, *, actor: Ac
 
 def _entry_id(origin_id: UUID, change: ScopeChangeKind, reference: str) -> UUID:
     return uuid5(origin_id, f"{change.value}:{reference}")
+
+
+def add_alias(session: Session, alias_id: UUID, *, new: NewAlias, actor: Actor, now: datetime) -> Alias:
+    """Record another spelling of a designation; the same request again returns the same row.
+
+    Raises:
+        DerogationNotFound: there is no such derogation here.
+        AliasWrong: it is empty, the designation itself, or known already.
+        RequestIdReused: the id belongs to another spelling.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    queries.lock_derogation(session, new.derogation_id)
+    derogation = queries.get_derogation(session, new.derogation_id)
+    existing = session.get(Alias, alias_id)
+    if existing is not None:
+        told = (existing.derogation_id, existing.name, existing.source)
+        check_same_request(is_same=told == (new.derogation_id, new.name, new.source))
+        return existing
+    known = {alias.name for alias in queries.list_aliases(session, new.derogation_id)} | {derogation.designation}
+    if not new.name.strip() or not new.source.strip() or new.name in known:
+        raise AliasWrong(
+            N_("This spelling is empty, known already, or nothing says where it is written."),
+            fields={"name": N_("Type the other spelling."), "alias_source": N_("Say where it is written so.")},
+        )
+    alias = Alias(
+        id=alias_id,
+        establishment_id=actor.establishment_id,
+        derogation_id=new.derogation_id,
+        name=new.name,
+        source=new.source,
+        recorded_at=now,
+        recorded_by_id=actor.id,
+        recorded_by_name=actor.display_name,
+    )
+    session.add(alias)
+    session.flush()  # the calendar is written from the rows
+    write_calendar(session, new.derogation_id)
+    audit.append(
+        session,
+        actor=actor,
+        action="alias:added",
+        subject=f"derogation:{new.derogation_id}",
+        details={"alias_id": str(alias_id), "name": new.name},
+        now=now,
+    )
+    return alias
+
+
+def take_place(
+    session: Session, *, derogation_id: UUID, patient_id: UUID, establishment_id: UUID, now: datetime
+) -> None:
+    """Count a patient under a derogation; one who is counted stays counted once.
+
+    The caller holds :func:`tracker.derogations.queries.lock_derogation` where a greatest number is stated.
+    """
+    values = {
+        "id": uuid5(derogation_id, f"place:{patient_id}"),
+        "establishment_id": establishment_id,
+        "derogation_id": derogation_id,
+        "patient_id": patient_id,
+        "recorded_at": now,
+    }
+    session.execute(upsert(Place).values(values).on_conflict_do_nothing())
+
+
+def write_calendar(session: Session, derogation_id: UUID) -> None:
+    """Write what a derogation is worth on every day, from its decisions; the caller holds its lock."""
+    values = queries.read_calendar(session, derogation_id)
+    statement = upsert(Calendar).values(values)
+    session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))

@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeVar
-from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from flask_babel import pgettext
 from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
@@ -20,9 +18,8 @@ from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.rules import NewManufacturer
 from tracker.db import Session
 from tracker.derogations import forms, queries, service
-from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
+from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS
 from tracker.derogations.models import Decision, ScopeEntry
-from tracker.derogations.queries import DerogationStanding, RegisterFilters
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents import queries as documents
@@ -70,95 +67,6 @@ class ShownReference:
     entry: ScopeEntry
     is_listed: bool
     """It is in the scope on the day asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One derogation in the picture of the register, from its first day to its last one."""
-
-    label: str
-    href: str
-    starts_on: date
-    ends_on: date | None
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The derogations of a page of the register over time."""
-
-    spans: tuple[Span, ...]
-    first: date
-    last: date
-    today: date
-
-
-@bp.get("/derogations")
-@http.requires(Permission.DEROGATION_READ)
-def index() -> Response:
-    """Show the register, narrowed to what was asked for."""
-    filters = RegisterFilters(
-        text=request.args.get("q", "").replace("\0", "").strip(),
-        kind=_code(DerogationKind, "kind"),
-        manufacturer_id=_uuid("company"),
-        status=_code(DerogationStatus, "status"),
-    )
-    now = clock.utc_now()
-    with http.transaction() as session:
-        page = queries.list_derogations(
-            session,
-            filters=filters,
-            day=clock.paris_day(now),
-            known_at=now,
-            after=_uuid("after"),
-            limit=_PAGE_LENGTH,
-        )
-        companies = catalogue.list_manufacturers(session)
-    return make_response(
-        render_template(
-            "derogations/index.html",
-            standings=page.standings,
-            filters=filters,
-            is_narrowed=filters != RegisterFilters(),
-            companies=companies,
-            kinds=[(code.value, _(word)) for code, word in KIND_LABELS.items()],
-            statuses=[(code.value, pgettext("derogation", word)) for code, word in STATUS_LABELS.items()],
-            next_page=_next_page(page.next_after),
-            is_first=_uuid("after") is None,
-            picture=_picture(page.standings, clock.paris_day(now)),
-            may_write=http.current_actor().can(Permission.DEROGATION_WRITE),
-        )
-    )
-
-
-def _picture(standings: Sequence[DerogationStanding], today: date) -> Picture:
-    """Return the picture of the derogations that were granted, the next end first."""
-    spans = [
-        Span(
-            label=found.designation,
-            href=url_for("derogations.show", derogation_id=found.id),
-            starts_on=found.begins_on,
-            ends_on=_last_day(found),
-            status=found.status.value,
-        )
-        for found in standings
-        if found.begins_on is not None
-    ]
-    days = [today, *(span.starts_on for span in spans), *(span.ends_on for span in spans if span.ends_on)]
-    spans.sort(key=lambda span: (span.ends_on is None or span.ends_on < today, span.ends_on or today))
-    return Picture(tuple(spans), min(days) - _MARGIN, max(days) + _MARGIN, today)
-
-
-def _last_day(found: DerogationStanding) -> date | None:
-    """Return the last day on which a derogation could be used; None where no end is known."""
-    if found.status is DerogationStatus.WITHDRAWN and found.standing.since:
-        return found.standing.since - timedelta(days=1)
-    return found.valid_until
-
-
-def _next_page(after: UUID | None) -> str | None:
-    following = {**request.args.to_dict(), "after": str(after)}
-    return f"{url_for('derogations.index')}?{urlencode(following)}" if after else None
 
 
 @bp.get("/derogations/<uuid:derogation_id>")
@@ -420,24 +328,6 @@ def _scope_context(derogation_id: UUID, now: datetime) -> dict[str, object]:
             "sheet": queries.get_sheet(session, derogation_id, day=clock.paris_day(now), known_at=now),
             "derogation": queries.get_derogation(session, derogation_id),
         }
-
-
-def _code(codes: type[E], name: str) -> E | None:
-    """Return a code of the address, None where there is none.
-
-    Raises:
-        InvalidInput: it is not one of the codes.
-    """
-    value = request.args.get(name, "")
-    try:
-        return codes(value) if value else None
-    except ValueError as error:
-        raise InvalidInput(N_("This address asks for something the register does not know.")) from error
-
-
-def _uuid(name: str) -> UUID | None:
-    value = request.args.get(name, "")
-    return http.read_request_id(value) if value else None
 
 
 def _day(name: str, today: date) -> date:

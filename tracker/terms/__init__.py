@@ -1,4 +1,4 @@
-"""What a derogation covers and under what conditions, as values that every room understands.
+"""The terms of a derogation as every room understands them: days of validity, scope, conditions.
 
-Nouns: reference in a scope, condition.
+Nouns: reference in a scope, condition, follow-up.
 """

@@ -39,6 +39,7 @@ from tracker.documents import views as documents_views
 from tracker.errors import N_
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
+from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
 from tracker.operations import api as operations_api
 from tracker.operations import views as operations_views
@@ -84,6 +85,7 @@ MENU = (
     Place("alerts.home", N_("To do"), "house", Permission.ACCOUNT_USE),
     Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
+    Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
     Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
     Place("register.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
     Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
@@ -331,6 +333,7 @@ _APIS = (
     derogations_api.api,
     devices_api.api,
     findings_api.api,
+    labels_api.api,
     operations_api.api,
     orientation_api.api,
     reception_api.api,

@@ -39,6 +39,8 @@ from tracker.devices.models import Hold
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.labels import service as labels
+from tracker.labels.rules import Layout, Paper
 from tracker.operations import service as operations
 from tracker.operations.service import NewOperation
 from tracker.outbox import jobs
@@ -150,6 +152,8 @@ def one_of_everything(session: Session) -> dict[str, object]:
     _token, _secret = accounts.create_token(session, name="t", lifetime=timedelta(days=1), actor=ALICE, now=NOW)
     planned = NewOperation(patient, TODAY, CHARLIE.id, derogation_id=derogation)
     operation = operations.plan_operation(session, db.new_id(), new=planned, actor=CHARLIE, now=NOW, today=TODAY)
+    roll = Layout(Paper.ROLL, 50, 30)
+    paper = labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW)
     session.flush()  # the hold is read
     return {
         "number": unit.number,
@@ -160,6 +164,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "notice_id": notice,
         "use_id": use,
         "operation_id": operation.id,
+        "format_id": paper.id,
         "reception_id": reception,
         "incident_id": incident,
         "document_id": document,

@@ -1,4 +1,4 @@
-"""Labels of units: what they say, their layouts, and the log of every print.
+"""Labels of units: what they say, the papers they are printed on, and the log of every print.
 
-Nouns: label (*étiquette*), layout, print.
+Nouns: label (*étiquette*), format, print job (*impression*), reprint (*réimpression*).
 """

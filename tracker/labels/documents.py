@@ -1,8 +1,13 @@
 """The labels of units, on a sheet or on a roll."""
 
-from typing import Final, Literal, TypedDict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, TypedDict
 
-from tracker.documents.documents import DocumentHead
+from scanners.symbols import code128, datamatrix
+from tracker.documents.documents import DocumentHead, Locale
+from tracker.labels.rules import Layout
+from tracker.organisation.models import Establishment
 
 
 class LabelLayout(TypedDict):
@@ -20,45 +25,6 @@ class LabelLayout(TypedDict):
     gap_y_mm: float
     used_positions: int
     """Labels already taken from the first sheet, counted along the rows."""
-
-
-# Common A4 sheets of 21 (63.5 by 38.1 mm) and 24 (70 by 37 mm) labels, and a roll; sizes as printed on their packs.
-SHEET_OF_21: Final = LabelLayout(
-    paper="a4",
-    width_mm=63.5,
-    height_mm=38.1,
-    columns=3,
-    rows=7,
-    margin_top_mm=15.15,
-    margin_left_mm=7.25,
-    gap_x_mm=2.5,
-    gap_y_mm=0,
-    used_positions=0,
-)
-SHEET_OF_24: Final = LabelLayout(
-    paper="a4",
-    width_mm=70,
-    height_mm=37,
-    columns=3,
-    rows=8,
-    margin_top_mm=0.5,
-    margin_left_mm=0,
-    gap_x_mm=0,
-    gap_y_mm=0,
-    used_positions=0,
-)
-ROLL: Final = LabelLayout(
-    paper="roll",
-    width_mm=62,
-    height_mm=38,
-    columns=1,
-    rows=1,
-    margin_top_mm=0,
-    margin_left_mm=0,
-    gap_x_mm=0,
-    gap_y_mm=0,
-    used_positions=0,
-)
 
 
 class LabelData(TypedDict):
@@ -88,3 +54,75 @@ class LabelsData(DocumentHead):
 
     layout: LabelLayout
     labels: list[LabelData]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedLabel:
+    """What the label of one unit says."""
+
+    unit_number: str
+    designation: str
+    manufacturer: str
+    reference: str
+    lot_number: str | None
+    serial_number: str | None
+    expires_on: date | None
+    derogation_until: date | None
+    """None where no derogation is in force."""
+    is_released: bool
+    is_reprint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrintJob:
+    """Labels printed together."""
+
+    layout: Layout
+    used_positions: int
+    labels: tuple[PrintedLabel, ...]
+
+
+def labels_data(job: PrintJob, *, establishment: Establishment, locale: Locale, generated_at: datetime) -> LabelsData:
+    """Return what a print job prints; ``generated_at`` is on the hospital's clock."""
+    return LabelsData(
+        locale=locale,
+        document_number=job.labels[0].unit_number,
+        generated_at=generated_at.isoformat(timespec="seconds"),
+        establishment={"name": establishment.name, "address": establishment.address, "phone": establishment.phone},
+        demonstration=establishment.is_demonstration,
+        layout=layout_data(job.layout, used_positions=job.used_positions),
+        labels=[_label(one) for one in job.labels],
+    )
+
+
+def layout_data(layout: Layout, *, used_positions: int) -> LabelLayout:
+    """Return where labels lie, as the template reads it and as a print job keeps it."""
+    return LabelLayout(
+        paper=layout.paper.value,
+        width_mm=layout.width_mm,
+        height_mm=layout.height_mm,
+        columns=layout.columns,
+        rows=layout.rows,
+        margin_top_mm=layout.margin_top_mm,
+        margin_left_mm=layout.margin_left_mm,
+        gap_x_mm=layout.gap_x_mm,
+        gap_y_mm=layout.gap_y_mm,
+        used_positions=used_positions,
+    )
+
+
+def _label(label: PrintedLabel) -> LabelData:
+    return LabelData(
+        unit_number=label.unit_number,
+        data_matrix=datamatrix.svg(label.unit_number),
+        code128=code128.svg(label.unit_number),
+        designation=label.designation,
+        manufacturer=label.manufacturer,
+        reference=label.reference,
+        lot=label.lot_number or "",
+        serial=label.serial_number or "",
+        expires_on=str(label.expires_on or ""),
+        derogation_until=str(label.derogation_until or ""),
+        outcome="accepted" if label.is_released else "quarantined",
+        reprint=label.is_reprint,
+    )

@@ -452,6 +452,17 @@ def count_outcomes(session: Session, reception_id: UUID) -> dict[Outcome, int]:
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
+def list_unit_numbers(session: Session, reception_id: UUID) -> Sequence[str]:
+    """Return the numbers of the units made in a delivery, in their order."""
+    statement = (
+        select(Device.sequence)
+        .join(ReceptionLine, ReceptionLine.device_id == Device.id)
+        .where(ReceptionLine.reception_id == reception_id)
+        .order_by(Device.sequence)
+    )
+    return [unit_label.format(sequence) for sequence in session.scalars(statement)]
+
+
 _LINE_COUNT = (
     select(func.count()).where(ReceptionLine.reception_id == Reception.id).correlate(Reception).scalar_subquery()
 )

@@ -170,12 +170,14 @@ def _bench(
         reception = queries.get_reception(session, reception_id)
         lines = queries.list_lines(session, reception_id, limit=None if show_all else BENCH_LENGTH)
         counts = queries.count_outcomes(session, reception_id)
+        unit_numbers = queries.list_unit_numbers(session, reception_id)
     cards = [_card_of_line(line) for line in lines]
     page = render_template(
         "reception/show.html",
         reception=reception,
         cards=[first, *cards] if first else cards,
         counts={outcome.value: counts.get(outcome, 0) for outcome in Outcome},
+        unit_numbers=unit_numbers,
         hidden_count=sum(counts.values()) - len(lines),
         request_id=db.new_id(),
         value=value,

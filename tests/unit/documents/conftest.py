@@ -12,7 +12,8 @@ from tracker.consents.documents import NoticeData
 from tracker.consents.rules import SignerCapacity
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, render
 from tracker.findings.rules import Outcome
-from tracker.labels.documents import SHEET_OF_21, LabelData, LabelsData
+from tracker.labels.documents import LabelData, LabelsData, layout_data
+from tracker.labels.rules import BUILT_IN
 from tracker.patients.rules import Sex
 from tracker.reception.documents import SlipData, SlipLineData
 from tracker.use.documents import ImplantCardData, PatientDocumentData
@@ -216,10 +217,10 @@ def labels() -> LabelsData:
         serial="",
         expires_on="2028-07-31",
         derogation_until="2027-07-26",
-        outcome=Outcome.ACCEPTED,
+        outcome="accepted",
         reprint=False,
     )
-    return LabelsData(**HEAD, layout=SHEET_OF_21, labels=[label])
+    return LabelsData(**HEAD, layout=layout_data(BUILT_IN["sheet21"], used_positions=0), labels=[label])
 
 
 @pytest.fixture

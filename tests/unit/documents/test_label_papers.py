@@ -7,14 +7,20 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from tracker.labels.documents import ROLL, SHEET_OF_21, SHEET_OF_24, LabelLayout, LabelsData
+from tracker.labels.documents import LabelLayout, LabelsData, layout_data
+from tracker.labels.rules import BUILT_IN, SMALLEST_MM, Layout, Paper
 
 Print = Callable[..., Any]
 
+ROLL, SHEET_OF_21, SHEET_OF_24 = (
+    layout_data(BUILT_IN[key], used_positions=0) for key in ("roll", "sheet21", "sheet24")
+)
+SMALLEST = layout_data(Layout(Paper.ROLL, *SMALLEST_MM), used_positions=0)
 
-def _read(pdf: bytes, page: int = 0) -> set[tuple[str, str]]:
-    """Read a page as a 300 dpi printout."""
-    image = pypdfium2.PdfDocument(pdf)[page].render(scale=300 / 72).to_pil()
+
+def _read(pdf: bytes, *, dpi: int = 300) -> set[tuple[str, str]]:
+    """Read the first page as a printout, from its pixels."""
+    image = pypdfium2.PdfDocument(pdf)[0].render(scale=dpi / 72).to_pil()
     return {(symbol.format.name, symbol.text) for symbol in zxingcpp.read_barcodes(image)}
 
 
@@ -35,13 +41,19 @@ def test_quarantined_and_reprinted_labels_say_so(labels: LabelsData, print_docum
     assert "ACCEPTÉ" not in printed.text
 
 
-@pytest.mark.parametrize("layout", [SHEET_OF_21, SHEET_OF_24, ROLL, {**ROLL, "width_mm": 50, "height_mm": 30}], ids=str)
+@pytest.mark.parametrize("layout", [SHEET_OF_21, SHEET_OF_24, ROLL, SMALLEST], ids=str)
 def test_both_symbols_of_a_printed_label_can_be_scanned(
     labels: LabelsData, print_document: Print, layout: LabelLayout
 ) -> None:
     printed = print_document("labels/labels", labels, layout=layout)
 
     assert _read(printed.pdf) == {("DataMatrix", "V7K-000451"), ("Code128", "V7K-000451")}
+
+
+def test_the_smallest_label_is_still_read_from_a_label_printer(labels: LabelsData, print_document: Print) -> None:
+    printed = print_document("labels/labels", labels, layout=SMALLEST)
+
+    assert _read(printed.pdf, dpi=203) == {("DataMatrix", "V7K-000451"), ("Code128", "V7K-000451")}
 
 
 def test_a_label_with_the_longest_texts_can_still_be_scanned(labels: LabelsData, print_document: Print) -> None:

@@ -31,6 +31,8 @@ from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.audit import views as audit_views
 from tracker.catalogue import views as catalogue_views
 from tracker.consents import views as consents_views
+from tracker.delivery import api as delivery_api
+from tracker.delivery import views as delivery_views
 from tracker.derogations import api as derogations_api
 from tracker.derogations import views as derogations_views
 from tracker.devices import api as devices_api
@@ -52,6 +54,8 @@ from tracker.reception import views as reception_views
 from tracker.register import api as register_api
 from tracker.register import views as register_views
 from tracker.sealing import KeyRing
+from tracker.stock import api as stock_api
+from tracker.stock import views as stock_views
 from tracker.use import api as use_api
 from tracker.use import views as use_views
 from tracker.vigilance import api as vigilance_api
@@ -86,7 +90,9 @@ MENU = (
     Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
     Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
-    Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
+    Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
+    Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
+    Place("devices.holds", N_("Holds"), "pause-circle", Permission.UNIT_READ),
     Place("register.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
     Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
     Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
@@ -316,6 +322,7 @@ _VIEWS = (
     catalogue_views.bp,
     consents_views.bp,
     derogations_views.bp,
+    delivery_views.bp,
     devices_views.bp,
     documents_views.bp,
     findings_views.bp,
@@ -326,12 +333,15 @@ _VIEWS = (
     patients_views.bp,
     reception_views.bp,
     register_views.bp,
+    stock_views.bp,
     use_views.bp,
     vigilance_views.bp,
 )
 _APIS = (
     derogations_api.api,
+    delivery_api.api,
     devices_api.api,
+    stock_api.api,
     findings_api.api,
     labels_api.api,
     operations_api.api,

@@ -35,7 +35,7 @@ from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission, Role
 from tracker.app import create_app
 from tracker.db import Database, Session, transaction
-from tracker.devices.models import Hold
+from tracker.devices.models import Hold, LotHold
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
@@ -158,6 +158,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
     return {
         "number": unit.number,
         "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
+        "lot_hold_id": session.query(LotHold.id).scalar(),
         "manufacturer_id": maker,
         "derogation_id": derogation,
         "patient_id": patient,

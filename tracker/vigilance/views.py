@@ -17,12 +17,15 @@ from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.queries import UnitFilters, UnitLine, UnitView
+from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
 from tracker.documents import queries as documents
 from tracker.errors import N_, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
+from tracker.stock import queries as stock
+from tracker.stock.queries import UnitLine
+from tracker.stock.rules import StockFilters
 from tracker.vigilance import forms, queries, rules, service
 from tracker.vigilance.queries import Dossier
 from tracker.vigilance.rules import DevicePlace, IncidentState
@@ -135,7 +138,7 @@ def _list_units(text: str) -> Sequence[UnitLine]:
         UnitNotRecognised: there is none.
     """
     with http.transaction() as session:
-        units = devices.list_units(session, before=None, limit=_MOST_UNITS, filters=UnitFilters(text=text))
+        units = stock.list_units(session, after=None, limit=_MOST_UNITS, filters=StockFilters(text=text))
     if not units:
         raise UnitNotRecognised(
             N_("No unit of this establishment carries this."),

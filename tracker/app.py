@@ -60,6 +60,8 @@ from tracker.use import api as use_api
 from tracker.use import views as use_views
 from tracker.vigilance import api as vigilance_api
 from tracker.vigilance import views as vigilance_views
+from tracker.workstations import api as workstations_api
+from tracker.workstations import views as workstations_views
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,7 @@ MENU = (
     Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
     Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
     Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
+    Place("workstations.index", N_("Barcode readers"), "keyboard", Permission.WORKSTATION_CALIBRATE),
     Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
     Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
 )
@@ -241,6 +244,7 @@ def _protect(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
         if (request.endpoint or "").endswith("static"):
             kept = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
             response.headers["Cache-Control"] = kept
@@ -336,6 +340,7 @@ _VIEWS = (
     stock_views.bp,
     use_views.bp,
     vigilance_views.bp,
+    workstations_views.bp,
 )
 _APIS = (
     derogations_api.api,
@@ -350,6 +355,7 @@ _APIS = (
     register_api.api,
     use_api.api,
     vigilance_api.api,
+    workstations_api.api,
 )
 
 

@@ -52,6 +52,7 @@ from tracker.reception.models import Reception
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
 from tracker.vigilance.service import NewIncident
+from tracker.workstations import service as workstations
 
 STAFF = (ALICE, BOB, CHARLIE, DORA, ERIC, FANNY)
 POLICY = SessionPolicy(idle=timedelta(hours=1), longest=timedelta(hours=12))
@@ -173,6 +174,9 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "token_id": _token.id,
         "session_id": db.new_id(),
         "person_id": ALICE.id,
+        "workstation_id": workstations.create_workstation(
+            session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW
+        ).id,
         "position": 0,
         "code": "fr",
         "key": "score",

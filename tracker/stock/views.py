@@ -11,18 +11,22 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from scanners import Status
 from scanners.udi.unit import is_unit_label
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue.documents import CSV_TYPE, XLSX_TYPE, Cell, csv_lines, write_xlsx
+from tracker.catalogue.forms import one_line
 from tracker.derogations import queries as derogations
 from tracker.devices.rules import STATE_LABELS, UnitState
-from tracker.errors import N_
+from tracker.errors import N_, InvalidInput
 from tracker.organisation import queries as organisation
 from tracker.stock import queries, rules, service
 from tracker.stock.forms import read_filters
 from tracker.stock.queries import UnitLine
 from tracker.stock.rules import Position, StockFilters
+from tracker.workstations.forms import read_typed
+from tracker.workstations.rules import searched_text
 
 bp = Blueprint("stock", __name__, template_folder="templates")
 
@@ -44,6 +48,29 @@ STATE_TONES = {
     UnitState.DELIVERED: "inform",
     UnitState.QUARANTINED: "quarantined",
 }
+
+
+class PatientLabelSearched(InvalidInput):
+    """The label of a patient was scanned to find a unit."""
+
+    code = "unit-search-patient-label"
+
+
+@bp.post("/units")
+@http.requires(Permission.UNIT_READ)
+def find() -> BaseResponse:
+    """Take what was scanned to find units and lead to them; sent as a form, so that no address holds it raw.
+
+    Raises:
+        PatientLabelSearched: it is the label of a patient.
+    """
+    with http.transaction() as session:
+        read = read_typed(session, request.form.get("raw", ""), today=clock.paris_day(clock.utc_now())).scan
+    if read.status is Status.PATIENT:
+        raise PatientLabelSearched(
+            N_("This is the label of a patient. Nothing of it was kept."), next_step=N_("Scan the label of the device.")
+        )
+    return redirect(url_for("stock.index", q=one_line(searched_text(read))), code=303)
 
 
 @bp.get("/units")

@@ -14,6 +14,7 @@ from scanners.udi import unit as unit_label
 from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.catalogue.rules import IdentifierKind
+from tracker.db import DirectStatement
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState, is_usable
 from tracker.errors import N_, NotFound
@@ -158,7 +159,7 @@ def _candidates() -> _Query:
     )
 
 
-_CANDIDATES = _candidates()
+_CANDIDATES = DirectStatement(_candidates())
 
 
 def read_unit_number(number: str) -> int:
@@ -192,7 +193,7 @@ def find_candidates(
         "serial_number": serial_number,
         "expiration_date": expiration_date,
     }
-    rows = session.execute(_CANDIDATES, parameters).all()
+    rows = _CANDIDATES.rows(session, parameters)
     return [Candidate(catalogue.read_definition(row), *row[_WIDTH:]) for row in catalogue.best_found(rows)]
 
 
@@ -224,9 +225,13 @@ _UNIT: _Query = (
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
     .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
 )
-_UNIT_BY_SEQUENCE = _UNIT.where(Device.sequence == bindparam("sequence"))
-_UNIT_BY_ID = _UNIT.where(Device.id == bindparam("device_id"))
-_OPEN_HOLDS = (
+_BY_SEQUENCE = _UNIT.where(Device.sequence == bindparam("sequence"))
+_BY_ID = _UNIT.where(Device.id == bindparam("device_id"))
+_UNIT_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE)
+_UNIT_BY_ID = DirectStatement(_BY_ID)
+_LOCKED_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE.with_for_update(of=Device))
+_LOCKED_BY_ID = DirectStatement(_BY_ID.with_for_update(of=Device))
+_OPEN_HOLDS = DirectStatement(
     select(Hold.id, Hold.cause, Hold.reason, Hold.source_ref, Hold.opened_at, Hold.opened_by_name)
     .where(Hold.device_id == bindparam("device_id"), Hold.closed_at.is_(None))
     .order_by(Hold.opened_at, Hold.id)
@@ -245,21 +250,21 @@ def get_unit_by_id(session: Session, device_id: UUID) -> UnitView:
 
 def get_unit_for_update(session: Session, number: str) -> UnitView:
     """Return the unit that carries our label ``number``, locked, or raise ``UnitNotFound``."""
-    return _get_unit(session, _UNIT_BY_SEQUENCE.with_for_update(of=Device), {"sequence": read_unit_number(number)})
+    return _get_unit(session, _LOCKED_BY_SEQUENCE, {"sequence": read_unit_number(number)})
 
 
 def get_unit_by_id_for_update(session: Session, device_id: UUID) -> UnitView:
     """Return one unit, locked, or raise ``UnitNotFound``."""
-    return _get_unit(session, _UNIT_BY_ID.with_for_update(of=Device), {"device_id": device_id})
+    return _get_unit(session, _LOCKED_BY_ID, {"device_id": device_id})
 
 
-def _get_unit(session: Session, statement: _Query, parameters: dict[str, object]) -> UnitView:
-    row = session.execute(statement, parameters).one_or_none()
+def _get_unit(session: Session, statement: DirectStatement, parameters: dict[str, object]) -> UnitView:
+    row = statement.first(session, parameters)
     if row is None:
         raise UnitNotFound(
             N_("There is no unit with this number."), next_step=N_("Scan our label, or type all thirteen characters.")
         )
-    holds = session.execute(_OPEN_HOLDS, {"device_id": row.device_id}).all()
+    holds = _OPEN_HOLDS.rows(session, {"device_id": row.device_id})
     return UnitView(
         catalogue.read_definition(row),
         tuple([HoldView(*hold) for hold in holds]),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.db import DirectStatement
 from tracker.devices import queries, rules
 from tracker.devices.models import Device, Hold, Movement
 from tracker.devices.queries import HoldNotFound, UnitView
@@ -37,9 +38,12 @@ class HoldClosed(Conflict):
     code = "hold-closed"
 
 
-_LOCK = text(
-    "select pg_advisory_xact_lock(hashtextextended(:request, 0)),"
-    " pg_advisory_xact_lock(hashtextextended(:lot, 0)), pg_advisory_xact_lock(hashtextextended(:serial, 0))"
+_LOCK = DirectStatement(
+    text(
+        "select pg_advisory_xact_lock(hashtextextended(:request, 0)) as request,"
+        " pg_advisory_xact_lock(hashtextextended(:lot, 0)) as lot,"
+        " pg_advisory_xact_lock(hashtextextended(:serial, 0)) as serial"
+    )
 )
 
 
@@ -57,22 +61,25 @@ def lock_identity(
         "lot": f"lot:{establishment_id}:{lot_number}" if lot_number else f"request:{request_id}",
         "serial": f"serial:{establishment_id}:{serial_number}" if serial_number else f"request:{request_id}",
     }
-    session.execute(_LOCK, names)
+    _LOCK.rows(session, names)
 
 
-_CREATE = text(
-    "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number, expiration_date,"
-    " manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
-    " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
-    " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
-    " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
-    " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
-    " :actor_name, :reason, '{}')),"
-    " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
-    " opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid), cast(:device_id as uuid),"
-    " cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text), cast(:now as timestamptz),"
-    " cast(:actor_id as uuid), cast(:actor_name as text) where cast(:hold_id as uuid) is not null)"
-    " select sequence from unit"
+_CREATE = DirectStatement(
+    text(
+        "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number,"
+        " expiration_date, manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
+        " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
+        " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
+        " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
+        " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
+        " :actor_name, :reason, '{}')),"
+        " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at,"
+        " opened_by_id, opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid),"
+        " cast(:device_id as uuid), cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text),"
+        " cast(:now as timestamptz), cast(:actor_id as uuid), cast(:actor_name as text)"
+        " where cast(:hold_id as uuid) is not null)"
+        " select sequence from unit"
+    )
 )
 
 
@@ -109,7 +116,7 @@ def create_unit(
         "hold_reason": hold.reason if hold else None,
         "hold_source": hold.source_ref if hold else None,
     }
-    sequence: int = session.execute(_CREATE, values).scalar_one()
+    sequence: int = _CREATE.first(session, values).sequence
     unit = CreatedUnit(device_id, sequence, state)
     audit.append(
         session,

@@ -13,6 +13,7 @@ from scanners import Scan, Status, Udi
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.catalogue.queries import FoundDefinition
+from tracker.db import DirectStatement
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
@@ -360,7 +361,7 @@ _LINES = (
     .outerjoin(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
 )
 _LINE = _LINES.where(ReceptionLine.id == bindparam("line_id"))
-_BENCH = (
+_BENCH = DirectStatement(
     select(Reception.id, Reception.closed_at, ReceptionLine.id.label("line_id"))
     .outerjoin(ReceptionLine, ReceptionLine.id == bindparam("line_id"))
     .where(Reception.id == bindparam("reception_id"))
@@ -404,7 +405,7 @@ def get_bench(session: Session, *, reception_id: UUID, line_id: UUID) -> BenchSt
     Raises:
         ReceptionNotFound: there is none with this id here.
     """
-    row = session.execute(_BENCH, {"reception_id": reception_id, "line_id": line_id}).one_or_none()
+    row = _BENCH.first(session, {"reception_id": reception_id, "line_id": line_id})
     if row is None:
         raise ReceptionNotFound(
             N_("There is no such delivery."), next_step=N_("Open the list of deliveries and choose one.")

@@ -15,6 +15,7 @@ from scanners import Scan, Status
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.db import DirectStatement
 from tracker.devices import service as device_service
 from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, check_reason
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
@@ -308,8 +309,11 @@ def _add_line(session: Session, line: LineView, *, actor: Actor) -> None:
         "actor_id": actor.id,
         "actor_name": actor.display_name,
     }
-    kept = session.scalar(_NEW_LINE, values)
+    kept = _NEW_LINE.first(session, values)
     check_same_request(is_same=kept is not None)  # the id of a line of another establishment, which nobody sees here
 
 
-_NEW_LINE = upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id)
+_NEW_LINE = DirectStatement(
+    upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id),
+    columns=ReceptionLine.__table__.columns.keys(),
+)

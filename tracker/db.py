@@ -204,7 +204,7 @@ class DirectStatement:
     """A statement that is compiled once and then goes straight to the driver, in the transaction of the session.
 
     For the few statements that somebody waits for at every scan. SQLAlchemy writes them, so that names stay checked; on
-    its usual way through the session each would cost more than PostgreSQL's answer (docs/decisions/0018). Errors are
+    its usual way through the session each would cost more than PostgreSQL's answer (docs/decisions/0019). Errors are
     told as SQLAlchemy tells them.
     """
 

@@ -41,6 +41,7 @@ def value_of(column: Column[Any], number: int) -> object:
         (types.Date, TODAY),
         (types.Boolean, True),
         (types.Integer, number),
+        (types.Numeric, number),
         (types.LargeBinary, bytes([number])),
         (types.JSON, {}),
         (types.String, f"{number}"),

@@ -13,9 +13,10 @@ RUNTIME := .venv/runtime-$(call hash,requirements.txt)
 TOOLS := .venv/tools-$(call hash,tests/requirements.txt)
 WORKERS ?= 2
 ROWS ?= 10000
+INPUTS ?= 1000000
 TESTS ?= tests/architecture tests/unit scanners tracker config
 
-.PHONY: help run test check bench requirements translations browser clean
+.PHONY: help run test check bench endurance requirements translations browser clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +39,9 @@ check: $(TOOLS) translations  ## run what needs no browser and little time: styl
 
 bench: $(TOOLS) translations  ## measure over HTTP against the floor of this machine: make bench ROWS=100000
 	$(BIN)/python -m benchmarks --rows $(ROWS)
+
+endurance: $(TOOLS)  ## push a million generated inputs through each parser, at low priority: make endurance INPUTS=20000
+	nice -n 19 $(BIN)/python -m benchmarks.endurance --inputs $(INPUTS)
 
 translations: $(RUNTIME)  ## compile the interface texts
 	@$(BIN)/python -m tracker.catalogues

@@ -3,7 +3,7 @@
 Run ``python -m benchmarks.bench_parse [--labels 2000] [--inputs 20000]``; prints tables and writes
 ``var/bench_parse.json``. The seed is fixed. Processor time is measured, all parsers take turns. Aims: a typical GS1 UDI
 at least twice as fast as biip; HIBC, ICCBBA and IFA no slower than GS1; silently wrong readings of texts that lost
-their FNC1: 0; no exception (the long run is ``--inputs 1000000``, for each standard as many).
+their FNC1: 0; no exception (the long run is ``make endurance``).
 """
 
 import argparse

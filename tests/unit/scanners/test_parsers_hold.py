@@ -1,6 +1,6 @@
 """What must hold for every input: a result for each text, no silent guess, ``parse(format(x)) == x``.
 
-The long run of the same makers is ``python -m benchmarks.bench_parse --inputs 1000000``.
+The long run of the same makers is ``make endurance``.
 """
 
 import time

@@ -62,6 +62,12 @@ class Settings:
     """Language of a page when neither the person nor the browser asks for another (default ``fr``)."""
     warning_thresholds_days: tuple[int, ...]
     """Days before the end of a derogation at which a warning is given (default 180,90,60,30,14,7,1,0)."""
+    request_reminder_days: int
+    """Days without any movement after which people are reminded of a request (default 30; our choice)."""
+    recap_lead_days: int
+    """Days before the anniversary of an annual derogation at which its recap is due (default 45; our choice)."""
+    recap_least_count: int
+    """Fewest uses that a recap tells together as one stretch of time (default 5; our choice, docs/recaps.md)."""
     ansm_vigilance_address: str
     """Where serious incidents are declared by mail (default: ANSM's address, domain reference 2.5)."""
     mail_transport: Literal["local", "smtp"]
@@ -114,6 +120,9 @@ class Settings:
             warning_thresholds_days=reader.days(
                 "TRACE59_WARNING_THRESHOLDS_DAYS", default=(180, 90, 60, 30, 14, 7, 1, 0)
             ),
+            request_reminder_days=reader.number("TRACE59_REQUEST_REMINDER_DAYS", default=30, least=1, most=366),
+            recap_lead_days=reader.number("TRACE59_RECAP_LEAD_DAYS", default=45, least=1, most=180),
+            recap_least_count=reader.number("TRACE59_RECAP_LEAST_COUNT", default=5, least=1, most=50),
             ansm_vigilance_address=reader.address(
                 "TRACE59_ANSM_VIGILANCE_ADDRESS", default="materiovigilance@ansm.sante.fr"
             ),

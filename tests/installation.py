@@ -104,7 +104,6 @@ class Installation:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 kill(process)
-        self._processes.clear()
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

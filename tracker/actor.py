@@ -35,6 +35,9 @@ class Permission(enum.StrEnum):
     DEFINITION_WRITE = "definition:write"
     DEROGATION_READ = "derogation:read"
     DEROGATION_WRITE = "derogation:write"
+    REQUEST_READ = "request:read"
+    REQUEST_WRITE = "request:write"
+    REQUEST_SIGN = "request:sign"
     PATIENT_READ = "patient:read"
     PATIENT_WRITE = "patient:write"
     CONSENT_READ = "consent:read"
@@ -50,17 +53,10 @@ class Permission(enum.StrEnum):
     AUDIT_READ = "audit:read"
     PERSON_MANAGE = "person:manage"
     ESTABLISHMENT_MANAGE = "establishment:manage"
-    WORKSTATION_CALIBRATE = "workstation:calibrate"
     ACCOUNT_USE = "account:use"
 
 
-_READ_DEVICES = {
-    Permission.UNIT_READ,
-    Permission.UNIT_CHECK,
-    Permission.DEROGATION_READ,
-    Permission.WARNING_READ,
-    Permission.WORKSTATION_CALIBRATE,
-}
+_READ_DEVICES = {Permission.UNIT_READ, Permission.UNIT_CHECK, Permission.DEROGATION_READ, Permission.WARNING_READ}
 _CARE = {
     Permission.PATIENT_READ,
     Permission.PATIENT_WRITE,
@@ -81,6 +77,8 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.RECEPTION_WRITE,
             Permission.DEFINITION_WRITE,
             Permission.DEROGATION_WRITE,
+            Permission.REQUEST_READ,
+            Permission.REQUEST_WRITE,
             Permission.PATIENT_READ,
             Permission.PATIENT_WRITE,
             Permission.CONSENT_READ,
@@ -91,13 +89,24 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.MESSAGE_READ,
         }
     ),
-    Role.SURGEON: frozenset(_READ_DEVICES | _CARE | {Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}),
+    Role.SURGEON: frozenset(
+        _READ_DEVICES
+        | _CARE
+        | {
+            Permission.ACCOUNT_USE,
+            Permission.INCIDENT_DECLARE,
+            Permission.REQUEST_READ,
+            Permission.REQUEST_WRITE,
+            Permission.REQUEST_SIGN,
+        }
+    ),
     Role.THEATRE_NURSE: frozenset(_READ_DEVICES | _CARE | {Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}),
     Role.VIGILANCE_OFFICER: frozenset(
         _READ_DEVICES
         | {
             Permission.ACCOUNT_USE,
             Permission.HOLD_OPEN,
+            Permission.REQUEST_READ,
             Permission.PATIENT_READ,
             Permission.CONSENT_READ,
             Permission.USE_READ,
@@ -113,7 +122,6 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.ACCOUNT_USE,
             Permission.PERSON_MANAGE,
             Permission.ESTABLISHMENT_MANAGE,
-            Permission.WORKSTATION_CALIBRATE,
             Permission.MESSAGE_READ,
             Permission.WARNING_READ,
         }
@@ -123,6 +131,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.ACCOUNT_USE,
             Permission.UNIT_READ,
             Permission.DEROGATION_READ,
+            Permission.REQUEST_READ,
             Permission.CONSENT_READ,
             Permission.PATIENT_READ,
             Permission.USE_READ,

@@ -43,13 +43,11 @@ class Spool:
         _write(self._waiting, scan.scan_id, {"scan_id": scan.scan_id, "raw": scan.raw})
 
     def waiting(self) -> Iterator[WaitingScan]:
-        """Yield the waiting scans, oldest first; a damaged file is set aside, one that was sent meanwhile left out."""
+        """Yield the waiting scans, oldest first; a damaged file is set aside."""
         for path in sorted(self._waiting.glob("*.json")):
             try:
                 fields = json.loads(path.read_bytes())
                 yield WaitingScan(str(fields["scan_id"]), str(fields["raw"]))
-            except FileNotFoundError:
-                continue
             except (ValueError, KeyError, TypeError):
                 path.rename(self._refused / path.name)
 

@@ -21,7 +21,6 @@ from tracker.devices.queries import HoldNotFound, UnitNotFound
 from tracker.devices.rules import (
     Event,
     EventNotPossible,
-    Handover,
     HoldNotPossible,
     ReasonMissing,
     UnitOnHold,
@@ -45,7 +44,8 @@ def deliver(session: Session, number: str, *, actor: Actor = ALICE, movement_id:
     return service.deliver_unit(
         session,
         number,
-        to=Handover(THEATRE, "Dr Test"),
+        ward_id=THEATRE,
+        requested_by="Dr Test",
         movement_id=movement_id or db.new_id(),
         actor=actor,
         now=NOW,
@@ -120,7 +120,8 @@ def test_a_delivery_needs_a_ward_of_this_hospital(session: Session) -> None:
         service.deliver_unit(
             session,
             unit.number,
-            to=Handover(db.new_id()),
+            ward_id=db.new_id(),
+            requested_by="",
             movement_id=db.new_id(),
             actor=ALICE,
             now=NOW,

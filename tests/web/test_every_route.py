@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse
 from config.settings import Settings
 from tests.care import make_consent, make_notice, make_patient, make_use
 from tests.conftest import DatabaseMaker
+from tests.dossiers import make_request
 from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITAL_B, KEYRING, NOW, TODAY
 from tests.pages import words
 from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
@@ -35,7 +36,7 @@ from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission, Role
 from tracker.app import create_app
 from tracker.db import Database, Session, transaction
-from tracker.devices.models import Hold, LotHold
+from tracker.devices.models import Hold
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
@@ -52,7 +53,6 @@ from tracker.reception.models import Reception
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
 from tracker.vigilance.service import NewIncident
-from tracker.workstations import service as workstations
 
 STAFF = (ALICE, BOB, CHARLIE, DORA, ERIC, FANNY)
 POLICY = SessionPolicy(idle=timedelta(hours=1), longest=timedelta(hours=12))
@@ -132,7 +132,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
     notice = make_notice(session, derogation)
     make_consent(session, patient, derogation, notice_id=notice)
     use = make_use(session, used.id, patient_id=patient, derogation_id=derogation)
-    reception, incident = db.new_id(), db.new_id()
+    reception, incident, request = db.new_id(), db.new_id(), make_request(session)
     session.add(
         Reception(
             id=reception,
@@ -159,7 +159,6 @@ def one_of_everything(session: Session) -> dict[str, object]:
     return {
         "number": unit.number,
         "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
-        "lot_hold_id": session.query(LotHold.id).scalar(),
         "manufacturer_id": maker,
         "derogation_id": derogation,
         "patient_id": patient,
@@ -169,14 +168,12 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "format_id": paper.id,
         "reception_id": reception,
         "incident_id": incident,
+        "request_id": request,
         "document_id": document,
         "message_id": message(session, document),
         "token_id": _token.id,
         "session_id": db.new_id(),
         "person_id": ALICE.id,
-        "workstation_id": workstations.create_workstation(
-            session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW
-        ).id,
         "position": 0,
         "code": "fr",
         "key": "score",

@@ -18,6 +18,7 @@ from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
 from tracker.outbox import queries as outbox
+from tracker.requests import queries as requests
 from tracker.vigilance.rules import case_number
 
 bp = Blueprint("alerts", __name__, template_folder="templates")
@@ -67,6 +68,7 @@ def home() -> Response:
             *_bench(session, actor),
             *_theatre(session, actor, now),
             *_vigilance(session, actor),
+            *_requests(session, actor, now),
             *_mail(session, actor, now),
             *_office(actor),
         ]
@@ -114,7 +116,7 @@ def _bench(session: Session, actor: Actor) -> list[Todo]:
         todos.append(Todo(_("Deliveries open"), text, url_for("reception.index"), _("Go on"), opened, "soon"))
     if quarantined:
         text = _("Each needs a pharmacist's decision.")
-        href = url_for("stock.index", state="quarantined")
+        href = url_for("devices.index", state="quarantined")
         todos.append(Todo(_("Units in quarantine"), text, href, _("Decide"), quarantined, "soon"))
     return todos
 
@@ -162,6 +164,17 @@ def _vigilance(session: Session, actor: Actor) -> list[Todo]:
         )
         for incident in waiting
     ]
+
+
+def _requests(session: Session, actor: Actor, now: datetime) -> list[Todo]:
+    if not actor.can(Permission.REQUEST_WRITE):
+        return []
+    days = http.web().values["request_reminder_days"]
+    count = requests.count_still(session, before=now - timedelta(days=days))
+    text = _("Nothing has moved for %(days)s days: ask the operator, complete the file or abandon it.", days=days)
+    return [Todo(_("Requests that stand still"), text, url_for("requests.index"), _("See"), count, "soon")] * (
+        count > 0
+    )
 
 
 def _office(actor: Actor) -> list[Todo]:

@@ -22,6 +22,9 @@ class DocumentKind(enum.StrEnum):
     REPORT_MANUFACTURER = "report_manufacturer"
     LABEL = "label"
     PHOTO = "photo"
+    REQUEST_ATTACHMENT = "request_attachment"
+    REQUEST_DOSSIER = "request_dossier"
+    RECAP = "recap"
 
 
 class Document(Tenant, Base):

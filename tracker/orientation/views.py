@@ -24,6 +24,7 @@ def ask() -> Response:
         path=path,
         changes=[url_for("orientation.ask", a=path[:place]) for place in range(len(path))],
         is_unanswered=is_unanswered,
+        may_open_request=http.current_actor().can(Permission.REQUEST_WRITE),
         route=_(rules.ROUTE_LABELS[walk.answer.route]) if walk.answer else "",
     )
     return make_response(page, 422 if is_unanswered else 200)

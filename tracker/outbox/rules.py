@@ -15,6 +15,7 @@ class MessageKind(enum.StrEnum):
     DEROGATION_WARNING = "derogation_warning"
     REPORT_ANSM = "report_ansm"
     REPORT_MANUFACTURER = "report_manufacturer"
+    REQUEST_REMINDER = "request_reminder"
 
 
 class MessageState(enum.StrEnum):
@@ -30,6 +31,7 @@ KIND_LABELS: Mapping[MessageKind, str] = {
     MessageKind.DEROGATION_WARNING: N_("Warning on a derogation"),
     MessageKind.REPORT_ANSM: N_("Incident report to ANSM"),
     MessageKind.REPORT_MANUFACTURER: N_("Incident report to the manufacturer"),
+    MessageKind.REQUEST_REMINDER: N_("Reminder of a request for a derogation"),
 }
 
 LEASE = timedelta(minutes=10)

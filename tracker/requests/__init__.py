@@ -1,4 +1,5 @@
-"""The file of a request for a derogation, from the clinician to the operator who files it with ANSM.
+"""Requests for a derogation: the file that the hospital prepares for the market operator, until ANSM has decided.
 
-Nouns: request (*demande*), dossier, route. The hospital never files itself: ANSM, page for professionals, 19/03/2025.
+The operator files with ANSM, never the hospital (ANSM, page for health professionals, 19/03/2025); the clinician gives
+the justification. Nouns: request, file (its contents), point, dossier (the frozen PDF for the operator).
 """

@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners import Scan, Standard, Status
+from scanners import Scan, Standard, Status, scan
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
@@ -31,7 +31,6 @@ from tracker.use import forms, queries, service
 from tracker.use.documents import print_papers
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
 from tracker.use.service import NewUse, Question
-from tracker.workstations.forms import read_typed
 
 bp = Blueprint("use", __name__, template_folder="templates")
 
@@ -88,18 +87,17 @@ def scan_at_gate() -> Response:
     patient_id = request.form.get("patient", type=UUID)
     number = request.form.get("unit", "").strip() or None
     raw = request.form.get("raw", "").strip("\r\n\t")
-    with http.transaction() as session:
-        read = read_typed(session, raw, today=clock.paris_day(clock.utc_now())).scan
+    read = scan(raw, reference_date=clock.paris_day(clock.utc_now()))
     try:
         with http.transaction() as session:
-            found_patient, found_number = _recognise(session, read)
+            found_patient, found_number = _recognise(session, raw, read)
     except (InvalidInput, NotFound) as error:
         shown = "" if read.status is Status.PATIENT else raw  # nothing of a patient's label is repeated
         return _gate_page(patient_id=patient_id, number=number, objection=_objection(error), raw=shown)
     return redirect(url_for("use.gate", patient=found_patient or patient_id, unit=found_number or number), code=303)
 
 
-def _recognise(session: Session, read: Scan) -> tuple[UUID | None, str | None]:
+def _recognise(session: Session, raw: str, read: Scan) -> tuple[UUID | None, str | None]:
     """Return the patient or the unit that a scan names.
 
     Raises:
@@ -107,11 +105,11 @@ def _recognise(session: Session, read: Scan) -> tuple[UUID | None, str | None]:
         UnitNotFound: it is a label of ours that no unit carries.
     """
     if read.standard is Standard.UNIT:
-        return None, devices.get_unit(session, read.unit_number or read.content).number
+        return None, devices.get_unit(session, read.unit_number or raw).number
     if read.status is Status.PATIENT:
         return _recognise_patient(session, read), None
     if read.status is Status.UNKNOWN:
-        patient = patients.find_by_ipp(session, read.content)
+        patient = patients.find_by_ipp(session, raw)
         if patient is not None:
             return patient.id, None
         raise ScanNotUnderstood(

@@ -16,6 +16,7 @@ from tracker.labels.documents import LabelData, LabelsData, layout_data
 from tracker.labels.rules import BUILT_IN
 from tracker.patients.rules import Sex
 from tracker.reception.documents import SlipData, SlipLineData
+from tracker.requests.documents import AlternativeData, AttachmentData, DossierData, PointData, SignatureData
 from tracker.use.documents import ImplantCardData, PatientDocumentData
 from tracker.use.rules import Intervention, Side
 from tracker.vigilance.documents import (
@@ -289,4 +290,26 @@ def notice() -> NoticeData:
         },
         signer={"capacity": SignerCapacity.PATIENT, "name": ""},
         decision="",
+    )
+
+
+@pytest.fixture
+def dossier() -> DossierData:
+    return DossierData(
+        **HEAD,
+        request_number="DD-00007",
+        kind="individual",
+        pseudonym="PATIENT-DD-00007",
+        designation="Insert mobile de reprise SCORE",
+        manufacturer="Amplitude",
+        operator="Amplitude\nValence",
+        implanted_system="SCORE",
+        references=["1-020163C", "1-020164C"],
+        points=[
+            PointData(number=1, code="need", text="Insert usé.\nLe reste est sain.", from_operator=False),
+            PointData(number=6, code="performance", text="", from_operator=True),
+        ],
+        alternatives=[AlternativeData(name="ANATOMIC", why_not="ne s’adapte pas à l’embase")],
+        attachments=[AttachmentData(title="Étude", sha256="a" * 64)],
+        signature=SignatureData(name="Dr Camille Fictif", signed_at="2026-11-22T09:15:00+01:00", sha256="b" * 64),
     )

@@ -25,6 +25,7 @@ TEMPLATES = {
     ),
     "labels": ("labels/labels", "Étiquettes d’exemplaires", "Labels of units"),
     "slip": ("reception/slip", "Bordereau de réception", "Reception slip"),
+    "dossier": ("requests/dossier", "Demande de dérogation", "Request for a derogation"),
     "notice": ("consents/notice", "Information et consentement", "Information and consent"),
 }
 MARKUP = """#panic("x") #read("/documents/documents.py") *b* _i_ $x^2$ <l> @ref `raw` \\ // c /* d */ = H #sys.inputs"""

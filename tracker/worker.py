@@ -19,6 +19,7 @@ from tracker.audit.jobs import heads_job
 from tracker.organisation import queries as organisation
 from tracker.outbox.jobs import deliver_job
 from tracker.outbox.transport import MaildirTransport, SmtpTransport, Transports
+from tracker.publications.jobs import reading_job
 from tracker.requests.jobs import reminder_job
 from tracker.schedule import Job
 
@@ -33,6 +34,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         deliver_job(transports(settings).choose, sender=settings.mail_from, every=MAIL_PERIOD),
         warning_job(thresholds=settings.warning_thresholds_days, public_url=settings.public_url),
         reminder_job(patience=timedelta(days=settings.request_reminder_days), public_url=settings.public_url),
+        reading_job(),
         heads_job(
             _establishment_ids,
             signing_key=settings.audit_signing_key,

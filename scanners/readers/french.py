@@ -23,10 +23,16 @@ class _Folding(dict[int, str]):
 
 _DASHES = range(0x2010, 0x2016)
 _MINUS = 0x2212
+_TIMES = 0xD7
 _APOSTROPHES = (0x2018, 0x2019, 0x201B, 0x02BC, 0x00B4, 0x0060)
 _SPACES = (0x09, 0x0A, 0xA0, 0x202F)
 _FOLDING = _Folding(
-    {**dict.fromkeys([*_DASHES, _MINUS], "-"), **dict.fromkeys(_APOSTROPHES, "'"), **dict.fromkeys(_SPACES, " ")}
+    {
+        **dict.fromkeys([*_DASHES, _MINUS], "-"),
+        **dict.fromkeys(_APOSTROPHES, "'"),
+        **dict.fromkeys(_SPACES, " "),
+        _TIMES: "x",
+    }
 )
 
 

@@ -13,7 +13,7 @@ from tracker.audit.models import AuditEntry
 from tracker.derogations import queries
 from tracker.derogations.rules import DerogationStatus
 from tracker.errors import NotPermitted
-from tracker.publications import service
+from tracker.publications import rules, service
 from tracker.publications.service import LoadReport
 from tracker.register.queries import RegisterFilters, list_derogations
 
@@ -114,7 +114,7 @@ def test_an_extension_already_recorded_by_hand_does_not_stop_a_list(session: Ses
     ],
 )
 def test_a_list_of_another_form_is_refused_with_the_place(session: Session, content: dict[str, object]) -> None:
-    with pytest.raises(service.RegisterUnreadable) as refusal:
+    with pytest.raises(rules.RegisterUnreadable) as refusal:
         service.load_register(session, content, actor=ALICE, now=NOW)
 
     assert refusal.value.fields

@@ -93,6 +93,8 @@ class NewDecision:
     source: str = ""
     document: NewFile | None = None
     """The letter; what it is about is set here."""
+    document_id: UUID | None = None
+    """Instead of a letter: a file that is frozen already, such as ANSM's list."""
     corrects_id: UUID | None = None
     added: tuple[NewReference, ...] = ()
     removed: tuple[str, ...] = ()
@@ -234,7 +236,7 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
         check_same_request(is_same=_says_the_same(session, existing, new))
         return existing
     _check_new_decision(session, decision_id, new, now=now)
-    letter = _freeze_letter(session, derogation, new.document, actor=actor, now=now)
+    letter = _letter_of(session, derogation, new, actor=actor, now=now)
     values = {
         **_stated(new),
         "id": decision_id,
@@ -291,18 +293,24 @@ def _check_new_decision(session: Session, decision_id: UUID, new: NewDecision, *
 
 
 def _says_the_same(session: Session, existing: Decision, new: NewDecision) -> bool:
-    sha256 = hashlib.sha256(new.document.content).hexdigest() if new.document else None
-    stored = documents.get_document(session, existing.document_id).sha256 if existing.document_id else None
-    return sha256 == stored and all(getattr(existing, name) == value for name, value in _stated(new).items())
+    if new.document_id is None:
+        sha256 = hashlib.sha256(new.document.content).hexdigest() if new.document else None
+        stored = documents.get_document(session, existing.document_id).sha256 if existing.document_id else None
+        is_same_file = sha256 == stored
+    else:
+        is_same_file = new.document_id == existing.document_id
+    return is_same_file and all(getattr(existing, name) == value for name, value in _stated(new).items())
 
 
-def _freeze_letter(
-    session: Session, derogation: Derogation, letter: NewFile | None, *, actor: Actor, now: datetime
+def _letter_of(
+    session: Session, derogation: Derogation, new: NewDecision, *, actor: Actor, now: datetime
 ) -> Document | None:
-    if letter is None:
+    if new.document_id is not None:
+        return documents.get_document(session, new.document_id)
+    if new.document is None:
         return None
     file = replace(
-        letter,
+        new.document,
         kind=DocumentKind.DECISION,
         subject=f"derogation:{derogation.id}",
         has_patient_data=derogation.patient_id is not None,

@@ -25,6 +25,7 @@ class DocumentKind(enum.StrEnum):
     REQUEST_ATTACHMENT = "request_attachment"
     REQUEST_DOSSIER = "request_dossier"
     RECAP = "recap"
+    PUBLICATION = "publication"
 
 
 class Document(Tenant, Base):

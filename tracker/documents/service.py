@@ -37,22 +37,26 @@ class NewFile:
     has_patient_data: bool
 
 
-def media_type_of(content: bytes) -> str:
+def media_type_of(content: bytes, kind: DocumentKind | None = None) -> str:
     """Return the media type by the first bytes; the name and the sender's word count for nothing.
 
+    A saved page is kept as the text that it is: what somebody uploaded is never run as a page of ours.
+
     Raises:
-        FileRefused: neither PDF, PNG nor JPEG.
+        FileRefused: neither PDF, PNG nor JPEG, nor a text where a publication is kept.
     """
     for media_type, signature in _SIGNATURES.items():
         if content.startswith(signature):
             return media_type
+    if kind is DocumentKind.PUBLICATION:
+        return "text/plain; charset=utf-8"
     raise FileRefused(
         N_("The file is neither a PDF nor a PNG or JPEG image."),
         next_step=N_("Scan the document to PDF or take a photo, then send it again."),
     )
 
 
-def check_upload(content: bytes) -> None:
+def check_upload(content: bytes, kind: DocumentKind | None = None) -> None:
     """Check that an uploaded file may be kept.
 
     Raises:
@@ -62,7 +66,7 @@ def check_upload(content: bytes) -> None:
         raise FileRefused(N_("The file is empty."), next_step=N_("Choose the file again."))
     if len(content) > MAX_UPLOAD_BYTES:
         raise FileRefused(N_("The file is larger than 20 MB."), next_step=N_("Scan it in black and white."))
-    media_type_of(content)
+    media_type_of(content, kind)
 
 
 def freeze(
@@ -73,7 +77,7 @@ def freeze(
     Raises:
         FileRefused: the file may not be kept.
     """
-    check_upload(file.content)
+    check_upload(file.content, file.kind)
     document_id = document_id or db.new_id()
     document = Document(
         id=document_id,
@@ -81,7 +85,7 @@ def freeze(
         kind=file.kind,
         subject=file.subject,
         filename=_safe_filename(file.filename),
-        media_type=media_type_of(file.content),
+        media_type=media_type_of(file.content, file.kind),
         size=len(file.content),
         sha256=hashlib.sha256(file.content).hexdigest(),
         sealed_content=db.keyring(session).seal(file.content, context=f"document.content:{document_id}"),

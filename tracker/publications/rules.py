@@ -1,24 +1,28 @@
-"""Read a list of derogations from any file that may hold one: ANSM's page, or our own form in YAML or CSV. Pure.
+"""A list of derogations from any file that may hold one, and what it says that the register does not. Pure.
 
-The two forms are documented in docs/publications.md.
+A file is ANSM's page, or our own form in YAML or CSV (docs/publications.md).
 """
 
 import csv
+import enum
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 import yaml
+from pydantic import BaseModel, ConfigDict
 
-from scanners.readers.french import read_day
+from scanners.readers.french import SAME_NAME, likeness, read_day, spelled, words_of
 from scanners.readers.reading import Unreadable
 from scanners.readers.writing import decode, read_writing
 from tracker.ansm import rules as ansm
 from tracker.ansm.rules import ListedDerogation, ListedReference, Misunderstood, Reading
-from tracker.derogations.rules import Domain
+from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.errors import N_, InvalidInput
 
 
@@ -29,6 +33,7 @@ class ListUnreadable(InvalidInput):
 
     def __init__(self, fault: str, *, where: str = "") -> None:
         super().__init__(_FAULTS[fault], next_step=_NEXT_STEP, where=where)
+        self.fault, self.where = fault, where
 
 
 _FAULTS: Mapping[str, str] = {
@@ -40,6 +45,7 @@ _FAULTS: Mapping[str, str] = {
     "pdf-encrypted": N_("The PDF is protected by a password."),
     "pdf-expected": N_("The file is named .pdf but is no PDF."),
     "pdf-without-text": N_("The PDF holds pictures of pages and no text."),
+    "reader-died": N_("The file could not be read: it took too long or brought the reader down."),
     "too-many-pages": N_("The PDF has too many pages."),
 }
 _NEXT_STEP = N_("Save ANSM's page again from the browser, as a web page or as a PDF, and choose that file.")
@@ -54,7 +60,18 @@ _WHY_ANSWER = N_("Neither yes nor no.")
 _WHY_DIFFERS = N_("Two lines of one derogation disagree.")
 
 
-def read_file(data: bytes, *, filename: str, progress: Callable[[int, int], None] | None = None) -> Reading:
+class Reads(Protocol):
+    """What makes a plain text of a file: ``read_writing``, or the same in another process."""
+
+    def __call__(self, data: bytes, *, filename: str) -> str:
+        """Return the text.
+
+        Raises:
+            Unreadable: the file cannot be read.
+        """
+
+
+def read_file(data: bytes, *, filename: str, read: Reads = read_writing) -> Reading:
     """Read a list of derogations; what the name ends with tells our own two forms from a page.
 
     Raises:
@@ -63,7 +80,7 @@ def read_file(data: bytes, *, filename: str, progress: Callable[[int, int], None
     form = _FORMS.get(PurePath(filename).suffix.lower())
     try:
         if form is None:
-            return ansm.read_list(read_writing(data, filename=filename, progress=progress))
+            return ansm.read_list(read(data, filename=filename))
         return form(decode(data))
     except Unreadable as error:
         raise ListUnreadable(error.fault.code) from error
@@ -71,20 +88,27 @@ def read_file(data: bytes, *, filename: str, progress: Callable[[int, int], None
 
 def as_json(reading: Reading) -> dict[str, object]:
     """Return a reading as scripts get it; the names are stable."""
-    derogations = [
-        {
-            "title": one.title,
-            "company": one.company,
-            "valid_until": one.valid_until.isoformat() if one.valid_until else None,
-            "extended": one.extended,
-            "partial_revision": one.partial_revision,
-            "domain": one.domain.value,
-            "references": [{"reference": item.reference, "label": item.label} for item in one.references],
-        }
-        for one in reading.derogations
-    ]
+    derogations = []
+    for one in reading.derogations:
+        told = listed_as_json(one)
+        del told["scope_text"]
+        derogations.append(told)
     doubts = [{"text": doubt.text, "why": doubt.why} for doubt in reading.not_understood]
     return {"derogations": derogations, "not_understood": doubts}
+
+
+def listed_as_json(one: ListedDerogation) -> dict[str, object]:
+    """Return one derogation as it is kept with a line."""
+    return {
+        "title": one.title,
+        "company": one.company,
+        "valid_until": one.valid_until.isoformat() if one.valid_until else None,
+        "extended": one.extended,
+        "partial_revision": one.partial_revision,
+        "domain": one.domain.value,
+        "references": [{"reference": item.reference, "label": item.label} for item in one.references],
+        "scope_text": one.scope_text,
+    }
 
 
 def _read_yaml(text: str) -> Reading:
@@ -190,3 +214,251 @@ def _row(cells: Mapping[str, str]) -> tuple[ListedDerogation | None, str]:
 
 
 _FORMS: Mapping[str, Callable[[str], Reading]] = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
+
+
+class RegisterUnreadable(InvalidInput):
+    """A list of derogations does not have the documented form; nothing was loaded."""
+
+    code = "register-unreadable"
+
+
+class FiledReference(BaseModel):
+    """One reference of a filed decision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: str
+    label: str = ""
+
+
+class FiledDecision(BaseModel):
+    """One decision of a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    kind: DecisionKind
+    effective_from: date
+    valid_until: date | None = None
+    decided_on: date | None = None
+    reference: str = ""
+    patient_cap: int | None = None
+    note: str = ""
+    references: tuple[FiledReference, ...] = ()
+
+
+class FiledDerogation(BaseModel):
+    """One derogation of a list. ``key`` never changes: it is how a second loading finds what the first one wrote."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    kind: DerogationKind
+    domain: Domain
+    company: str
+    designation: str
+    legal_basis: str
+    partial_revision_only: bool
+    implanted_system: str = ""
+    scope_text: str = ""
+    is_fictional: bool = False
+    decisions: tuple[FiledDecision, ...]
+
+
+class FiledRegister(BaseModel):
+    """A list of derogations (docs/derogations.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    derogations: tuple[FiledDerogation, ...]
+
+
+class LineKind(enum.StrEnum):
+    """How a list differs from the register. Stored: a change needs a migration."""
+
+    NEW = "new"
+    EXTENDED = "extended"
+    ENDED = "ended"
+    REFERENCE_ADDED = "reference_added"
+    REFERENCE_REMOVED = "reference_removed"
+    EARLIER_END = "earlier_end"
+    NOT_UNDERSTOOD = "not_understood"
+
+
+DECISION_KINDS = {
+    LineKind.NEW: DecisionKind.GRANTED,
+    LineKind.EXTENDED: DecisionKind.EXTENDED,
+    LineKind.ENDED: DecisionKind.WITHDRAWN,
+    LineKind.REFERENCE_ADDED: DecisionKind.SCOPE_CHANGED,
+    LineKind.REFERENCE_REMOVED: DecisionKind.SCOPE_CHANGED,
+}
+NOTES = {
+    LineKind.NEW: "Liste de l’ANSM : début non imprimé, effet compté du jour de la liste.",
+    LineKind.EXTENDED: "Liste de l’ANSM : nouvelle date de fin, effet compté du jour de la liste.",
+    LineKind.ENDED: "Ne figure plus dans la liste de l’ANSM.",
+    LineKind.REFERENCE_ADDED: "Liste de l’ANSM : référence ajoutée.",
+    LineKind.REFERENCE_REMOVED: "Liste de l’ANSM : référence qui n’y figure plus.",
+}
+"""Kept with the decision, in French as ANSM's own words are."""
+
+FOR_A_PERSON = frozenset({LineKind.EARLIER_END, LineKind.NOT_UNDERSTOOD})
+"""Differences that nothing can be recorded from: a person looks, decides elsewhere, and sets the line aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDerogation:
+    """What the comparison needs of one derogation of the register, on the day of the list."""
+
+    id: UUID
+    designation: str
+    company: str
+    status: DerogationStatus
+    valid_until: date | None
+    begins_on: date | None
+    references: frozenset[str]
+    """Those that a decision lists; those of a pharmacist's reading are not ANSM's to change."""
+    is_annual: bool
+    """Of the kind that ANSM publishes in this list: annual, for partial revisions."""
+    aliases: tuple[str, ...] = ()
+    """Other spellings of the designation that a pharmacist confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that the list says and the register does not, or the reverse."""
+
+    kind: LineKind
+    listed: ListedDerogation | None = None
+    known: KnownDerogation | None = None
+    is_certain: bool = True
+    """The names are the same letter for letter; otherwise a pharmacist confirms that they mean the same thing."""
+    reference: ListedReference | None = None
+    text: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A list against the register."""
+
+    differences: tuple[Difference, ...]
+    unchanged_count: int
+    """Derogations of the list that the register has just so."""
+
+
+_GRANTED = frozenset(
+    {
+        DerogationStatus.IN_FORCE,
+        DerogationStatus.SUSPENDED,
+        DerogationStatus.ENDED,
+        DerogationStatus.END_UNKNOWN,
+        DerogationStatus.NOT_YET,
+    }
+)
+_WHY_EARLIER = N_("The list prints an earlier last day than the register: an older list, or a shorter validity.")
+_SAME_WORD = 0.75
+_PURPOSE = re.compile(r"\s+(?:[-–] )?pour (?:des|les) reprises? .*", re.IGNORECASE)
+
+
+def compare(reading: Reading, register: Sequence[KnownDerogation], *, listed_on: date) -> Comparison:
+    """Compare a list with the register on the day of the list.
+
+    Args:
+        reading: the list.
+        register: the derogations it may speak of.
+        listed_on: the day of the list, Paris calendar.
+    """
+    matches = _matches(reading.derogations, register)
+    differences: list[Difference] = []
+    unchanged_count = 0
+    for number, listed in enumerate(reading.derogations):
+        known, is_certain = matches.get(number, (None, True))
+        found = _differences(listed, known, is_certain=is_certain)
+        unchanged_count += not found
+        differences += found
+    met = {known.id for known, _is_certain in matches.values()}
+    gone = [known for known in register if known.id not in met and _is_expected(known, listed_on)]
+    differences += [Difference(LineKind.ENDED, known=known) for known in gone if reading.derogations]
+    doubts = [Difference(LineKind.NOT_UNDERSTOOD, text=one.text, why=one.why) for one in reading.not_understood]
+    return Comparison((*differences, *doubts), unchanged_count)
+
+
+def _is_expected(known: KnownDerogation, listed_on: date) -> bool:
+    """Test whether the list would name a derogation: annual, begun by the day of the list, and still in force."""
+    has_begun = known.begins_on is not None and known.begins_on <= listed_on
+    return known.is_annual and has_begun and known.status is DerogationStatus.IN_FORCE
+
+
+def _differences(listed: ListedDerogation, known: KnownDerogation | None, *, is_certain: bool) -> list[Difference]:
+    if known is None or known.status not in _GRANTED:
+        return [Difference(LineKind.NEW, listed, known, is_certain)]
+    found = []
+    end, until = listed.valid_until, known.valid_until
+    if end is not None and (until is None or end > until):
+        found.append(Difference(LineKind.EXTENDED, listed, known, is_certain))
+    elif end is not None and until is not None and end < until:
+        found.append(Difference(LineKind.EARLIER_END, listed, known, is_certain, text=listed.title, why=_WHY_EARLIER))
+    if listed.references:  # an annex that is not on the page says nothing of its references
+        printed = {item.reference: item for item in listed.references}
+        added = [item for code, item in printed.items() if code not in known.references]
+        removed = [ListedReference(code, "") for code in sorted(known.references - printed.keys())]
+        found += [Difference(LineKind.REFERENCE_ADDED, listed, known, is_certain, item) for item in added]
+        found += [Difference(LineKind.REFERENCE_REMOVED, listed, known, is_certain, item) for item in removed]
+    return found
+
+
+def _matches(
+    listed: Sequence[ListedDerogation], register: Sequence[KnownDerogation]
+) -> dict[int, tuple[KnownDerogation, bool]]:
+    """Return for each listed derogation the one of the register that it names, the most alike first, each once."""
+    pairs = [
+        (score, number, known)
+        for number, one in enumerate(listed)
+        for known in register
+        if (score := _score(one, known)) >= SAME_NAME
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1]))
+    matches: dict[int, tuple[KnownDerogation, bool]] = {}
+    taken: set[UUID] = set()
+    for score, number, known in pairs:
+        if number not in matches and known.id not in taken:
+            matches[number] = (known, score == 1)
+            taken.add(known.id)
+    return matches
+
+
+def _score(listed: ListedDerogation, known: KnownDerogation) -> float:
+    """Return how surely two names mean one derogation: 1 where they are the same but for case, accents and marks."""
+    company = likeness(listed.company, known.company)
+    if company < SAME_NAME:
+        return 0
+    title = max(same_words(_bare(listed.title), _bare(name)) for name in (known.designation, *known.aliases))
+    if known.references & {item.reference for item in listed.references}:
+        title = max(title, SAME_NAME)
+    return min(company, title)
+
+
+def _bare(designation: str) -> str:
+    """Return a designation without the purpose that some pages add to it."""
+    return _PURPOSE.sub("", designation)
+
+
+def same_words(one: str, other: str) -> float:
+    """Return the share of words that two designations have in common, mistyped or not; numbers must be the same.
+
+    >>> same_words("Tètes fémorales 10/12", "Têtes fémorales 10/12"), same_words("cône 9X11", "cône 14X16")
+    (1.0, 0.0)
+    """
+    words, others = words_of(spelled(one)), words_of(spelled(other))
+    numbers = [{word for word in side if any(c.isdigit() for c in word)} for side in (words, others)]
+    if numbers[0] != numbers[1] or not words or not others:
+        return 0.0
+    left, common = list(others), 0
+    for word in words:
+        best = max(left, key=lambda candidate: likeness(word, candidate), default="")
+        if best and likeness(word, best) >= _SAME_WORD:
+            left.remove(best)
+            common += 1
+    share = 2 * common / (len(words) + len(others))
+    return share if sorted(words) == sorted(others) or share < 1 else 0.99

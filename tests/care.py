@@ -12,6 +12,7 @@ from tracker.consents import service as consents
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind, NoticeTexts, SignerCapacity
 from tracker.consents.service import NewConsentEvent
+from tracker.derogations import service as register
 from tracker.devices import service as devices
 from tracker.devices.rules import Event
 from tracker.patients import service as patients
@@ -84,6 +85,13 @@ def make_use(
             recorded_by_id=actor.id,
             recorded_by_name=actor.display_name,
         )
+    )
+    register.take_place(
+        session,
+        derogation_id=derogation_id,
+        patient_id=patient_id,
+        establishment_id=actor.establishment_id,
+        now=NOW,
     )
     devices.mark_used(session, device_id, event=Event.IMPLANTATION, reason="", actor=actor, now=NOW)
     return use_id

@@ -1,6 +1,7 @@
 """Two people at the gate at once: one unit is used once, one form is one use, the last place is given once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Barrier, Thread
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from tests.hospital import HOSPITAL_A
 from tests.integration.test_use_service import PAUL, count, make_scene, record
 from tests.stock import make_unit
 from tracker import db
+from tracker.derogations import queries as derogations
 from tracker.use.rules import FINDINGS, UseRefused
 from tracker.use.service import NewUse
 
@@ -74,3 +76,20 @@ def test_the_last_place_under_a_cap_is_given_once(database: db.Database) -> None
     answers = at_once([recording(database, new, db.new_id()) for new in uses])
 
     assert answers == ["patient-cap-reached", "written"]
+
+
+def test_twenty_at_once_under_a_cap_of_three_count_three_patients(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        scene = make_scene(session, patient_cap=3)
+        uses = [scene.use()]
+        for number in range(19):
+            patient = make_patient(session, replace(PAUL, ipp=f"80000000{number:02}"))
+            make_consent(session, patient, scene.derogation_id)
+            unit = make_unit(session, scene.definition_id)
+            uses.append(scene.use(unit_number=unit.number, patient_id=patient))
+
+    answers = at_once([recording(database, new, db.new_id()) for new in uses])
+
+    assert answers == ["patient-cap-reached"] * 17 + ["written"] * 3
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert (count(session), derogations.count_places(session, scene.derogation_id)) == (3, 3)

@@ -17,7 +17,9 @@ from tracker.accounts.queries import OperatorInvalid, PersonNotFound
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.consents.rules import ConsentEventKind
+from tracker.derogations import service as register
 from tracker.derogations.rules import DecisionKind, DerogationKind
+from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Movement
@@ -26,6 +28,7 @@ from tracker.devices.rules import Event, UnitState
 from tracker.errors import NotPermitted
 from tracker.organisation.queries import WardNotFound
 from tracker.patients.queries import PatientNotFound
+from tracker.terms.rules import Conditions, FollowUp
 from tracker.use import queries, service
 from tracker.use.models import DeviceUse
 from tracker.use.queries import UseNotFound
@@ -456,3 +459,26 @@ def test_a_patient_already_counted_takes_no_second_place(session: Session) -> No
 
     record(session, scene.use(unit_number=second.number))
     assert count(session) == 2
+
+
+def test_the_conditions_of_the_decision_bind_the_use(session: Session) -> None:
+    scene = make_scene(session)
+    conditions = Conditions(ward_ids=(db.new_id(),), criteria=("adult",), follow_up=(FollowUp(12, "X-ray"),))
+    changed = NewDecision(scene.derogation_id, DecisionKind.CONDITIONS_CHANGED, TODAY, conditions=conditions)
+    register.record_decision(session, db.new_id(), new=changed, actor=ALICE, now=NOW)
+
+    with pytest.raises(UseRefused) as refused:
+        record(session, scene.use())
+
+    codes = [finding.code for finding in refused.value.findings if FINDINGS[finding.code].blocks]
+    assert codes == ["ward-not-allowed", "criteria-unconfirmed"]
+
+    here = NewDecision(
+        scene.derogation_id, DecisionKind.CONDITIONS_CHANGED, TODAY, conditions=replace(conditions, ward_ids=(THEATRE,))
+    )
+    register.record_decision(session, db.new_id(), new=replace(here, decided_on=TODAY), actor=ALICE, now=NOW)
+    use = record(session, scene.use(are_criteria_confirmed=True))
+
+    found = {finding["code"]: finding["data"] for finding in use.findings}
+    assert found["criteria-confirmed"] == {"criteria": "adult"}
+    assert found["follow-up-required"] == {"due_on": "2027-03-02", "what": "X-ray"}

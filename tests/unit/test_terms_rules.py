@@ -115,3 +115,17 @@ def test_a_letter_comes_between_its_date_and_today(received_on: date) -> None:
         rules.check_days(effective_from=day, valid_until=None, decided_on=day, received_on=received_on, today=day)
 
     assert set(refusal.value.fields) == {"received_on"}
+
+
+@pytest.mark.parametrize(
+    ("used_on", "months", "due_on"),
+    [
+        (date(2026, 1, 31), 1, date(2026, 2, 28)),
+        (date(2024, 1, 31), 1, date(2024, 2, 29)),
+        (date(2026, 11, 25), 2, date(2027, 1, 25)),
+        (date(2026, 12, 31), 12, date(2027, 12, 31)),
+        (date(2026, 3, 1), 0, date(2026, 3, 1)),
+    ],
+)
+def test_a_follow_up_is_due_on_the_day_of_the_month_or_its_last_one(used_on: date, months: int, due_on: date) -> None:
+    assert FollowUp(months, "X-ray").due_on(used_on) == due_on

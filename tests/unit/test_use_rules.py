@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tracker.consents.rules import ConsentState
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import STATE_LABELS, USABLE, Finding, UnitState
+from tracker.terms.rules import Conditions, FollowUp
 from tracker.use.rules import (
     FINDINGS,
     INTERVENTION_LABELS,
@@ -301,3 +302,47 @@ def test_a_consent_must_stand_now_or_at_the_end_of_a_day_that_is_over() -> None:
 def test_every_code_has_words() -> None:
     assert set(SIDE_LABELS) == set(Side)
     assert set(INTERVENTION_LABELS) == set(Intervention)
+
+
+CONDITIONS = Conditions(
+    sites=("CHU A", "CHU B"), ward_ids=(UUID(int=7),), criteria=("adult", "> 5 kg"), follow_up=(FollowUp(12, "X-ray"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"ward_id": UUID(int=7), "are_criteria_confirmed": True}, []),
+        ({"ward_id": UUID(int=8)}, ["ward-not-allowed"]),
+        ({"are_criteria_confirmed": False}, ["criteria-unconfirmed"]),
+    ],
+)
+def test_conditions_close_the_gate_once_they_are_asked(changes: dict[str, object], expected: list[str]) -> None:
+    facts = replace(under(conditions=CONDITIONS), **changes)  # type: ignore[arg-type] # names of fields
+
+    assert reasons(facts) == expected
+
+
+def test_another_establishment_is_refused_whatever_the_ward() -> None:
+    conditions = Conditions(sites=("CHU A", "CHU B"), is_allowed_here=False)
+    facts = replace(under(conditions=conditions), ward_id=UUID(int=7))
+
+    assert reasons(facts) == ["site-not-allowed"]
+    first = decide(facts).findings[0]
+    assert worded(first, translate=str, day=date.isoformat).sentence.endswith("only: CHU A; CHU B.")
+
+
+def test_the_criteria_are_told_before_and_after_they_are_confirmed() -> None:
+    asked = under(conditions=CONDITIONS)
+
+    assert "criteria-to-confirm" in remarks(asked)
+    assert "criteria-confirmed" in remarks(replace(asked, are_criteria_confirmed=True))
+
+
+def test_the_follow_up_is_told_with_the_day_it_is_due() -> None:
+    facts = replace(under(conditions=CONDITIONS), day=date(2024, 2, 29))
+
+    (due,) = [finding for finding in decide(facts).findings if finding.code == "follow-up-required"]
+
+    assert due.data == {"due_on": "2025-02-28", "what": "X-ray"}

@@ -284,7 +284,7 @@ _CANDIDATE_COLUMNS = (
     ScopeEntry.change,
     ScopeEntry.effective_from,
     ScopeEntry.recorded_at,
-    ScopeEntry.corrected_at,
+    ScopeEntry.corrected_at.label("corrected_at"),
     ScopeEntry.reading,
     *_CALENDAR_COLUMNS,
 )

@@ -2,6 +2,7 @@
 
 import enum
 import json
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -119,6 +120,12 @@ class FollowUp:
     months: int
     """Months after the use."""
     what: str
+
+    def due_on(self, used_on: date) -> date:
+        """Return the day on which it is due; a month without such a day ends it."""
+        months = used_on.year * 12 + used_on.month - 1 + self.months
+        year, month = divmod(months, 12)
+        return date(year, month + 1, min(used_on.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, slots=True)

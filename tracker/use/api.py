@@ -33,6 +33,8 @@ class GateQuestion(BaseModel):
     day: date | None = Field(default=None, description="Day of use, Paris calendar; today when absent")
     intervention: Intervention = Intervention.PARTIAL_REVISION
     implanted_system: str = Field(default="", max_length=300)
+    ward_id: UUID | None = Field(default=None, description="Place of use; not judged when absent")
+    are_criteria_confirmed: bool | None = Field(default=None, description="Told and not judged when absent")
 
 
 class FindingAnswer(BaseModel):
@@ -65,6 +67,9 @@ class UseRequest(BaseModel):
     side: Side
     intervention: Intervention
     implanted_system: str = Field(default="", max_length=300)
+    are_criteria_confirmed: bool = Field(
+        default=False, description="The patient fulfils every criterion that the derogation states"
+    )
     reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
     papers_locale: Locale = Field(default="fr", description="Language of the patient's papers")
 
@@ -97,6 +102,8 @@ def check(body: GateQuestion) -> dict[str, object]:
         day=body.day or clock.paris_day(now),
         intervention=body.intervention,
         implanted_system=body.implanted_system,
+        ward_id=body.ward_id,
+        are_criteria_confirmed=body.are_criteria_confirmed,
     )
     with http.transaction() as session:
         patients.get_patient(session, body.patient_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
@@ -39,6 +39,7 @@ class UseForm(FlaskForm):
     used_on = DateField(_l("Day of use"), validators=[InputRequired()])
     operator_id = SelectField(_l("Operator"), validators=[InputRequired(_l("Choose the surgeon."))])
     ward_id = SelectField(_l("Place of use"), validators=[InputRequired(_l("Choose the place."))])
+    are_criteria_confirmed = BooleanField(_l("The patient fulfils every criterion shown above"))
     reason = TextAreaField(_l("Why this device"), validators=[DataRequired(), Length(max=2000)])
 
     def patient_id(self) -> UUID:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
@@ -92,11 +92,3 @@ def list_uses_of_patient(session: Session, patient_id: UUID) -> Sequence[UseLine
     """Return what was used for one patient, newest first."""
     statement = _LINES.where(DeviceUse.patient_id == patient_id).order_by(DeviceUse.used_on.desc())
     return [UseLine(*row) for row in session.execute(statement)]
-
-
-def count_other_patients(session: Session, derogation_id: UUID, patient_id: UUID) -> int:
-    """Return how many patients other than this one count against a derogation's cap."""
-    statement = select(func.count(DeviceUse.patient_id.distinct())).where(
-        DeviceUse.derogation_id == derogation_id, DeviceUse.patient_id != patient_id
-    )
-    return session.scalar(statement) or 0

@@ -1,7 +1,7 @@
 """The gate before a device is used: every condition of the design, section 1 step 7. Pure."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -11,6 +11,7 @@ from tracker.consents.rules import ConsentState
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import STATE_LABELS, USABLE, Finding, UnitState, is_past, reason_parts
 from tracker.errors import N_, InvalidInput, RuleRefused
+from tracker.terms.rules import NO_CONDITIONS, Conditions
 
 
 class Side(enum.StrEnum):
@@ -54,6 +55,7 @@ class GateRule:
 
 
 _ART_59 = N_("Regulation (EU) 2017/745 art. 59; CSP L.5211-3 II")
+_CONDITION = N_("Condition set by ANSM in its decision")
 _CONSENT_SOURCE = N_("CSP L.1111-4; ANSM, page for health professionals")
 _PARTIAL_SOURCE = N_("CSP R.5211-19; ANSM, annual procedure for partial revisions")
 _HOUSE_RULE = N_("Rule of this register: only released units without any hold are used")
@@ -106,8 +108,21 @@ FINDINGS: Mapping[str, GateRule] = {
     ),
     "patient-cap-reached": GateRule(
         N_("The number of patients that the derogation allows is reached (%(cap)s)."),
-        N_("Condition set by ANSM"),
+        _CONDITION,
         N_("Ask the manufacturer for a change of the condition."),
+    ),
+    "site-not-allowed": GateRule(
+        N_("The derogation allows other establishments only: %(sites)s."), _CONDITION, _CALL_PHARMACY
+    ),
+    "ward-not-allowed": GateRule(
+        N_("The derogation does not allow the use in this ward."),
+        _CONDITION,
+        N_("Use it in a ward that the derogation allows, or call the pharmacy."),
+    ),
+    "criteria-unconfirmed": GateRule(
+        N_("Nobody has confirmed that the patient fulfils: %(criteria)s."),
+        _CONDITION,
+        N_("Check each criterion with the patient's record, then confirm."),
     ),
     "partial-revision-only": GateRule(
         N_("The derogation covers only the partial revision of an implanted system."),
@@ -134,6 +149,13 @@ FINDINGS: Mapping[str, GateRule] = {
         _PARTIAL_SOURCE,
         N_("Check that this is the system already implanted."),
         blocks=False,
+    ),
+    "criteria-to-confirm": GateRule(
+        N_("The patient must fulfil: %(criteria)s."), _CONDITION, N_("Confirm it with the use."), blocks=False
+    ),
+    "criteria-confirmed": GateRule(N_("Confirmed: the patient fulfils %(criteria)s."), _CONDITION, "", blocks=False),
+    "follow-up-required": GateRule(
+        N_("Follow-up required by %(due_on)s: %(what)s."), _CONDITION, N_("Plan it with the patient."), blocks=False
     ),
     "consent-emergency": GateRule(
         N_("Emergency: consent could not be asked."),
@@ -210,6 +232,7 @@ class CoverageFacts:
     patient_cap: int | None
     other_patient_count: int
     """Patients other than this one, already counted against the cap."""
+    conditions: Conditions = NO_CONDITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +250,10 @@ class GateFacts:
     consent: ConsentState
     intervention: Intervention
     implanted_system: str
+    ward_id: UUID | None = None
+    """None: not said yet."""
+    are_criteria_confirmed: bool | None = None
+    """None: not asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +271,7 @@ class Gate:
 
 
 _PARIS = ZoneInfo("Europe/Paris")
+_LISTED = "; "  # between the sites or criteria of one sentence
 
 
 def instant_of(day: date, *, now: datetime) -> datetime:
@@ -304,7 +332,19 @@ def _derogation_findings(facts: GateFacts) -> list[Finding]:
         findings.append(Finding("patient-mismatch"))
     if coverage.patient_cap is not None and coverage.other_patient_count >= coverage.patient_cap:
         findings.append(Finding("patient-cap-reached", {"cap": str(coverage.patient_cap)}))
-    return findings + _revision_findings(facts, coverage)
+    return [*findings, *_condition_findings(facts, coverage.conditions), *_revision_findings(facts, coverage)]
+
+
+def _condition_findings(facts: GateFacts, conditions: Conditions) -> Iterator[Finding]:
+    if not conditions.is_allowed_here:
+        yield Finding("site-not-allowed", {"sites": _LISTED.join(conditions.sites)})
+    elif not conditions.allows_ward(facts.ward_id):
+        yield Finding("ward-not-allowed")
+    if conditions.criteria:
+        code = {None: "criteria-to-confirm", True: "criteria-confirmed", False: "criteria-unconfirmed"}
+        yield Finding(code[facts.are_criteria_confirmed], {"criteria": _LISTED.join(conditions.criteria)})
+    for item in conditions.follow_up:
+        yield Finding("follow-up-required", {"due_on": item.due_on(facts.day).isoformat(), "what": item.what})
 
 
 def _standing_finding(coverage: CoverageFacts, day: date) -> Finding:

@@ -16,6 +16,7 @@ from tracker.consents import queries as consents
 from tracker.consents import rules as consent_rules
 from tracker.consents.rules import ConsentFacts
 from tracker.derogations import queries as derogations
+from tracker.derogations import service as derogation_service
 from tracker.derogations.queries import Coverage
 from tracker.derogations.rules import DerogationStatus
 from tracker.devices import queries as devices
@@ -28,6 +29,7 @@ from tracker.documents.service import NewFile
 from tracker.errors import N_, Conflict
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
+from tracker.terms.rules import NO_CONDITIONS
 from tracker.use import queries, rules
 from tracker.use.documents import Paper, UseSource
 from tracker.use.models import DeviceUse
@@ -58,6 +60,8 @@ class NewUse:
     intervention: Intervention
     implanted_system: str
     reason: str
+    are_criteria_confirmed: bool = False
+    """The operator says that the patient fulfils every criterion of the derogation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class Question:
     """Paris calendar."""
     intervention: Intervention
     implanted_system: str
+    ward_id: UUID | None = None
+    """None: not said yet."""
+    are_criteria_confirmed: bool | None = None
+    """None: not asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,15 @@ def _check_under(
         consent=consent_rules.state_at(events, instant),
         intervention=question.intervention,
         implanted_system=question.implanted_system,
+        ward_id=question.ward_id,
+        are_criteria_confirmed=question.are_criteria_confirmed,
     )
     return Check(rules.decide(facts), unit, coverage, consent_rules.in_force_at(events, instant))
 
 
 def _coverage_facts(session: Session, coverage: Coverage, patient_id: UUID) -> CoverageFacts:
     cap = coverage.standing.patient_cap
-    others = queries.count_other_patients(session, coverage.derogation_id, patient_id) if cap is not None else 0
+    others = derogations.count_places(session, coverage.derogation_id, besides=patient_id) if cap is not None else 0
     return CoverageFacts(
         kind=coverage.kind,
         status=coverage.standing.status,
@@ -150,6 +160,7 @@ def _coverage_facts(session: Session, coverage: Coverage, patient_id: UUID) -> C
         patient_id=coverage.patient_id,
         patient_cap=cap,
         other_patient_count=others,
+        conditions=coverage.standing.conditions or NO_CONDITIONS,
     )
 
 
@@ -182,6 +193,13 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
     use = _insert(session, use_id, new=new, unit_id=unit.id, check=check, operator=operator, actor=actor, now=now)
+    derogation_service.take_place(
+        session,
+        derogation_id=use.derogation_id,
+        patient_id=use.patient_id,
+        establishment_id=use.establishment_id,
+        now=now,
+    )
     device_service.mark_used(
         session, unit.id, event=Event.IMPLANTATION, reason=new.intervention.value, actor=actor, now=now
     )
@@ -267,7 +285,14 @@ def _same_or_conflict(existing: DeviceUse, device_id: UUID, new: NewUse) -> Devi
 
 def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetime) -> Check:
     """Ask the gate with the count of a capped derogation locked: two last places are not given at once."""
-    question = Question(new.patient_id, new.used_on, new.intervention, new.implanted_system)
+    question = Question(
+        patient_id=new.patient_id,
+        day=new.used_on,
+        intervention=new.intervention,
+        implanted_system=new.implanted_system,
+        ward_id=new.ward_id,
+        are_criteria_confirmed=new.are_criteria_confirmed,
+    )
     locked: set[UUID] = set()
     while True:
         check = check_use(session, unit=unit, question=question, now=now)

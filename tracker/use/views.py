@@ -169,6 +169,7 @@ def _render(
         findings=shown,
         is_open=is_open,
         form=form if is_open or objection or (form and form.errors) else None,
+        asks_criteria=any(finding.code.startswith("criteria-") for finding in shown),
         asks_consent=any(finding.code.startswith("consent-") and finding.blocks for finding in shown),
         derogation_id=check.coverage.derogation_id if check and check.coverage else None,
         known=_known(subject),
@@ -276,6 +277,7 @@ def _new_use(form: forms.UseForm) -> NewUse:
         intervention=form.chosen_intervention(),
         implanted_system=form.implanted_system.data or "",
         reason=form.reason.data or "",
+        are_criteria_confirmed=form.are_criteria_confirmed.data,
     )
 
 

@@ -120,3 +120,16 @@ class Scan:
     """For ``invalid``: why it was refused. For ``ambiguous``: why nothing was chosen."""
     warnings: tuple[str, ...] = ()
     """Stable codes of what is odd but legal (``"expiry-far"``, ``"count-with-gtin"``)."""
+    meant: str = ""
+    """What the scanner meant, where the host wrote something else (``readers.wedge``); empty for a patient label."""
+
+    @property
+    def text(self) -> str:
+        """Return the text that was read: what the scanner meant, or what arrived."""
+        return self.meant or self.raw
+
+    @property
+    def content(self) -> str:
+        """Return that text as a person would type it: no symbology identifier, no trailing CR, LF or TAB."""
+        text = self.text.rstrip("\r\n\t")
+        return text if self.symbology is None else text.removeprefix(f"]{self.symbology}")

@@ -104,6 +104,7 @@ class Installation:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 kill(process)
+        self._processes.clear()
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

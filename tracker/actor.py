@@ -53,10 +53,17 @@ class Permission(enum.StrEnum):
     AUDIT_READ = "audit:read"
     PERSON_MANAGE = "person:manage"
     ESTABLISHMENT_MANAGE = "establishment:manage"
+    WORKSTATION_CALIBRATE = "workstation:calibrate"
     ACCOUNT_USE = "account:use"
 
 
-_READ_DEVICES = {Permission.UNIT_READ, Permission.UNIT_CHECK, Permission.DEROGATION_READ, Permission.WARNING_READ}
+_READ_DEVICES = {
+    Permission.UNIT_READ,
+    Permission.UNIT_CHECK,
+    Permission.DEROGATION_READ,
+    Permission.WARNING_READ,
+    Permission.WORKSTATION_CALIBRATE,
+}
 _CARE = {
     Permission.PATIENT_READ,
     Permission.PATIENT_WRITE,
@@ -122,6 +129,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.ACCOUNT_USE,
             Permission.PERSON_MANAGE,
             Permission.ESTABLISHMENT_MANAGE,
+            Permission.WORKSTATION_CALIBRATE,
             Permission.MESSAGE_READ,
             Permission.WARNING_READ,
         }

@@ -31,6 +31,8 @@ from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.audit import views as audit_views
 from tracker.catalogue import views as catalogue_views
 from tracker.consents import views as consents_views
+from tracker.delivery import api as delivery_api
+from tracker.delivery import views as delivery_views
 from tracker.derogations import api as derogations_api
 from tracker.derogations import views as derogations_views
 from tracker.devices import api as devices_api
@@ -54,10 +56,14 @@ from tracker.register import views as register_views
 from tracker.requests import api as requests_api
 from tracker.requests import views as requests_views
 from tracker.sealing import KeyRing
+from tracker.stock import api as stock_api
+from tracker.stock import views as stock_views
 from tracker.use import api as use_api
 from tracker.use import views as use_views
 from tracker.vigilance import api as vigilance_api
 from tracker.vigilance import views as vigilance_views
+from tracker.workstations import api as workstations_api
+from tracker.workstations import views as workstations_views
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +94,9 @@ MENU = (
     Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
     Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
-    Place("devices.index", N_("Units"), "boxes", Permission.UNIT_READ),
+    Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
+    Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
+    Place("devices.holds", N_("Holds"), "pause-circle", Permission.UNIT_READ),
     Place("register.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
     Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
     Place("requests.index", N_("Requests"), "file-earmark-text", Permission.REQUEST_READ),
@@ -100,6 +108,7 @@ MENU = (
     Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
     Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
     Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
+    Place("workstations.index", N_("Barcode readers"), "keyboard", Permission.WORKSTATION_CALIBRATE),
     Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
     Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
 )
@@ -239,6 +248,7 @@ def _protect(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
         if (request.endpoint or "").endswith("static"):
             kept = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
             response.headers["Cache-Control"] = kept
@@ -320,6 +330,7 @@ _VIEWS = (
     catalogue_views.bp,
     consents_views.bp,
     derogations_views.bp,
+    delivery_views.bp,
     devices_views.bp,
     documents_views.bp,
     findings_views.bp,
@@ -331,12 +342,16 @@ _VIEWS = (
     reception_views.bp,
     register_views.bp,
     requests_views.bp,
+    stock_views.bp,
     use_views.bp,
     vigilance_views.bp,
+    workstations_views.bp,
 )
 _APIS = (
     derogations_api.api,
+    delivery_api.api,
     devices_api.api,
+    stock_api.api,
     findings_api.api,
     labels_api.api,
     operations_api.api,
@@ -346,6 +361,7 @@ _APIS = (
     requests_api.api,
     use_api.api,
     vigilance_api.api,
+    workstations_api.api,
 )
 
 

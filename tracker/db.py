@@ -6,19 +6,24 @@ services can seal and unseal without reading settings.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 import psycopg
 import uuid_utils.compat
-from sqlalchemy import DateTime, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid
+from psycopg.rows import RowMaker, namedtuple_row
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeEngine
 
 from tracker.sealing import KeyRing
 
@@ -27,6 +32,7 @@ __all__ = [
     "OWNER_ROLE",
     "Base",
     "Database",
+    "DirectStatement",
     "Session",
     "Tenant",
     "authentication",
@@ -188,3 +194,97 @@ def keyring(session: Session) -> KeyRing:
     """Return the keys that travel with the session."""
     ring: KeyRing = session.info["keyring"]
     return ring
+
+
+_DIALECT: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call] # SQLAlchemy gives it no types
+_Conversions = dict[str, Callable[[Any], Any]]
+
+
+class DirectStatement:
+    """A statement that is compiled once and then goes straight to the driver, in the transaction of the session.
+
+    For the few statements that somebody waits for at every scan. SQLAlchemy writes them, so that names stay checked; on
+    its usual way through the session each would cost more than PostgreSQL's answer (docs/decisions/0019). Errors are
+    told as SQLAlchemy tells them.
+    """
+
+    def __init__(self, statement: Any, *, columns: Sequence[str] = ()) -> None:  # noqa: ANN401 - any statement
+        self._statement = statement
+        self._columns = columns or None
+        """Of an insertion: the columns that the parameters are for."""
+
+    def rows(self, session: Session, parameters: Mapping[str, object]) -> list[Any]:
+        """Return all rows as named tuples, with the Python values of the columns; none where the statement has none.
+
+        Args:
+            session: an open transaction.
+            parameters: a value for every bind parameter that has none of its own.
+
+        Raises:
+            DBAPIError: the database refused.
+        """
+        text, defaults, conversions = self._compiled
+        values = {**defaults, **parameters}
+        for name, convert in conversions.items():
+            values[name] = convert(values[name])
+        if session.new or session.dirty:
+            session.flush()  # what was changed before in this transaction is seen, as with every other statement
+        connection = session.connection()
+        driver: Any = connection.connection.driver_connection
+        cursor = driver.cursor(row_factory=self._rows_of)
+        for listener in connection.dispatch.before_cursor_execute:  # who counts statements counts this one too
+            listener(connection, cursor, text, values, None, False)  # noqa: FBT003 - the listener's own signature
+        try:
+            cursor.execute(text, values)
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            _raise_as_sqlalchemy(error, text, connection)
+
+    def first(self, session: Session, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401 - a named tuple
+        """Return the first row, or None."""
+        found = self.rows(session, parameters)
+        return found[0] if found else None
+
+    @cached_property
+    def _compiled(self) -> tuple[str, dict[str, object], _Conversions]:
+        compiled = self._statement.compile(dialect=_DIALECT, column_keys=self._columns)
+        found = {name: _impl(bind.type).bind_processor(_DIALECT) for bind, name in compiled.bind_names.items()}
+        return str(compiled), dict(compiled.params), {name: convert for name, convert in found.items() if convert}
+
+    def _rows_of(self, cursor: Any) -> RowMaker[Any]:  # noqa: ANN401 - psycopg's own
+        make = namedtuple_row(cursor)
+        conversions = self._results
+        if not conversions:
+            return make
+
+        def converted(values: Sequence[Any]) -> Any:  # noqa: ANN401 - a named tuple
+            row = list(values)
+            for position, convert in conversions:
+                row[position] = convert(row[position])
+            return make(row)
+
+        return converted
+
+    @cached_property
+    def _results(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        """Return what the values of some columns go through: codes become members of their enum."""
+        columns = getattr(self._statement, "selected_columns", getattr(self._statement, "exported_columns", ()))
+        found = [
+            (position, _impl(column.type).result_processor(_DIALECT, None)) for position, column in enumerate(columns)
+        ]
+        return [(position, convert) for position, convert in found if convert]
+
+
+def _impl(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    return kind.dialect_impl(_DIALECT)
+
+
+def _raise_as_sqlalchemy(error: psycopg.Error, text: str, connection: Connection) -> NoReturn:
+    driver: Any = connection.connection.driver_connection
+    is_lost = bool(driver.closed)
+    if is_lost:
+        connection.invalidate(error)
+        connection.engine.dispose(close=False)  # the other kept connections go the same way
+    raise DBAPIError.instance(  # without the values, which may be personal data
+        text, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=is_lost, dialect=_DIALECT
+    ) from error

@@ -4,7 +4,7 @@ Only what follows from the last event and the last saving can be updated in a re
 of document and message join those that are allowed, whatever these are by then.
 
 Revision ID: 6c1d8f4b2e70
-Revises: c5d81e7a40f6
+Revises: c3a7e91d5b20
 Create Date: 2026-11-25 20:40
 """
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "6c1d8f4b2e70"
-down_revision = "c5d81e7a40f6"
+down_revision = "c3a7e91d5b20"
 branch_labels = None
 depends_on = None
 

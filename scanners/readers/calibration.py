@@ -1,8 +1,8 @@
 r"""The calibration of a workstation: a Data Matrix whose text is known is scanned once.
 
 The sheet holds every character that a label may hold, a group separator between two marks, and a checksum. What
-arrives is laid beside what was sent: nothing is guessed, a text that does not fit is refused. The scanner has to send
-its symbology identifier while it is calibrated; it stays switched on afterwards.
+arrives is laid beside what was sent: nothing is guessed, a text that does not fit is refused. The scanner should send
+its symbology identifier, and go on sending it: without it a later change of the keyboard shows nowhere.
 
 The idea is that of Solidsoft's open calibrator, made after mis-set scanners raised false alarms on medicines.
 
@@ -19,10 +19,12 @@ scanners.errors.BrokenStructure: this is not the calibration sheet, or character
 """
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from string import digits
 
 from scanners.errors import BrokenStructure
-from scanners.readers.keyboards import Layout, typed
+from scanners.readers.keyboards import KeyPress, Layout, typed
 from scanners.readers.wedge import GROUP_SEPARATOR, Profile
 from scanners.udi import check_digits
 
@@ -43,20 +45,24 @@ class Calibration:
 
     profile: Profile
     findings: tuple[str, ...] = ()
-    """``caps-lock``: switch it off and scan again; ``identifier-missing``: switch AIM identifiers on and scan again;
-    ``separator-lost``: every text with several values will be ambiguous; ``case-lost``: capitals and small letters
-    arrive alike."""
+    """``caps-lock``: switch it off and scan again; ``keypad-digits``: the scanner sends digits from the keypad;
+    ``case-lost``: capitals and small letters arrive alike; ``identifier-missing``: nothing will show that the layout
+    or Caps Lock has changed since; ``separator-lost``: every text with several values will be ambiguous."""
     layout: str | None = None
     """Layouts of scanner and host where both are known, ``us-fr``."""
 
     @property
     def is_usable(self) -> bool:
-        """Test whether scans of this workstation can be trusted as they are."""
-        return not set(self.findings) & {"caps-lock", "case-lost", "identifier-missing"}
+        """Test whether scans of this workstation can be read by its profile."""
+        return not set(self.findings) & {"caps-lock", "case-lost", "keypad-digits"}
 
 
-def learn(received: str) -> Calibration:
+def learn(received: str, presses: Iterable[KeyPress] = ()) -> Calibration:
     """Return what the scan of the sheet says of the workstation.
+
+    Args:
+        received: as it arrived in the field.
+        presses: the physical keys of it, where a browser told them.
 
     Raises:
         BrokenStructure: the text is not that of the sheet, or lost characters on the way.
@@ -65,8 +71,16 @@ def learn(received: str) -> Calibration:
     for start, second in itertools.product(range(len(text) - len(_FIRST) + 1), (_SECOND, _SECOND.replace("[", ""))):
         found = _fit(text, start, second)
         if found:
-            return found
+            return _with_keypad(found, presses)
     raise BrokenStructure("not-the-sheet", None, "this is not the calibration sheet, or characters of it were lost")
+
+
+def _with_keypad(found: Calibration, presses: Iterable[KeyPress]) -> Calibration:
+    """Add that digits came from the keypad: on some hosts only the physical keys show it."""
+    sent = any(press.code[:6] == "Numpad" and press.code[6:].isdigit() and not press.alt for press in presses)
+    if not sent or "keypad-digits" in found.findings:
+        return found
+    return replace(found, findings=("keypad-digits", *found.findings))
 
 
 def _fit(text: str, start: int, second: str) -> Calibration | None:
@@ -107,7 +121,8 @@ def _calibration(written: dict[str, str], *, head: str, separator: str | None, s
         written = written | {"]": head[-3]}
         head = head[:-3]
     merged = len(set(written.values())) < len(written)
-    if merged and not _is_case_lost(written):
+    is_keypad = merged and all(written[digit] == digit for digit in digits)
+    if merged and not is_keypad and not _is_case_lost(written):
         detail = "this workstation writes the same for two characters: set the scanner to the keyboard layout US"
         raise BrokenStructure("characters-merged", None, detail)
     changed = {there: here for here, there in written.items() if here != there}
@@ -120,8 +135,9 @@ def _calibration(written: dict[str, str], *, head: str, separator: str | None, s
         suffix=suffix,
     )
     checks = {
+        "keypad-digits": is_keypad and not _is_case_lost(written),
         "caps-lock": written["A"].islower() and written["a"].isupper(),
-        "case-lost": merged,
+        "case-lost": merged and _is_case_lost(written),
         "identifier-missing": not has_identifier,
         "separator-lost": separator is None,
     }

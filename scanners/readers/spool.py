@@ -43,11 +43,13 @@ class Spool:
         _write(self._waiting, scan.scan_id, {"scan_id": scan.scan_id, "raw": scan.raw})
 
     def waiting(self) -> Iterator[WaitingScan]:
-        """Yield the waiting scans, oldest first; a damaged file is set aside."""
+        """Yield the waiting scans, oldest first; a damaged file is set aside, one that was sent meanwhile left out."""
         for path in sorted(self._waiting.glob("*.json")):
             try:
                 fields = json.loads(path.read_bytes())
                 yield WaitingScan(str(fields["scan_id"]), str(fields["raw"]))
+            except FileNotFoundError:
+                continue
             except (ValueError, KeyError, TypeError):
                 path.rename(self._refused / path.name)
 

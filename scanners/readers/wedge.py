@@ -11,6 +11,10 @@ is chosen. Small letters in a lot raise the same doubt, for Caps Lock makes them
 stands is not doubted where nothing speaks against it: a swapped Y and Z, or digits sent from the keypad, leave no mark
 that could be seen. Only calibration finds those.
 
+Where the browser has told the physical keys, the text that they mean on a US keyboard is one more reading. With its
+symbology identifier whole it is the reading of a text that says nothing else, for no layout and no Caps Lock can touch
+it; against a text that is proven as it stands it makes the scan ambiguous.
+
 Stand-ins for FNC1 are taken from the profile and from nowhere else.
 
 >>> from scanners.readers.keyboards import typed
@@ -104,7 +108,9 @@ class _Candidate:
     warnings: tuple[str, ...] = ()
 
 
-def read(raw: str, profile: Profile | None, *, reference_date: date, hosts: Iterable[Layout] = Layout) -> Scan:
+def read(
+    raw: str, profile: Profile | None, *, reference_date: date, hosts: Iterable[Layout] = Layout, keyed: str = ""
+) -> Scan:
     """Read what was typed.
 
     Args:
@@ -113,30 +119,50 @@ def read(raw: str, profile: Profile | None, *, reference_date: date, hosts: Iter
         reference_date: the day against which two-digit years are read.
         hosts: layouts that hosts of this site may have; a site that names its own has fewer ambiguous scans, since the
             French and the Belgian layout differ in punctuation only.
+        keyed: what the physical keys mean on a US keyboard (``keyboards.text_of_keys``); empty where nobody told.
 
     Returns:
         The scan of what the scanner meant; its raw text is the one that arrived.
     """
     main = _main(raw, profile)
+    keys = _of_keys(keyed, main.text, profile)
     found = _scan(main, reference_date)
-    if found.status is Status.PATIENT:
-        return found
+    by_keys = _scan(keys, reference_date) if keys else None
+    patient = next((one for one in (found, by_keys) if one and one.status is Status.PATIENT), None)
+    if patient:
+        return patient
+    others = (_scan(other, reference_date) for other in _others(raw, profile, hosts))
     if profile and profile.identifier and not _has_identifier(found):
-        as_it_stands, *others = [_scan(other, reference_date) for other in _others(raw, profile, hosts)]
-        return _kept(_only([found, as_it_stands, *others]) or as_it_stands, raw)
+        return _noted(_kept(_without_canary(found, by_keys, others), raw), "no-identifier")
     if _is_proven(found):
-        doubted = profile is None and _has_small_letters(found)
-        rivals = [_scan(other, reference_date) for other in _others(raw, profile, hosts)] if doubted else []
+        is_doubted = profile is None and not _has_identifier(found) and _has_small_letters(found) and keyed != raw
+        rivals = [one for one in (by_keys,) if one and _has_identifier(one)] or (list(others) if is_doubted else [])
         return _kept(_only([found, *rivals]) or found, raw)
-    if not _may_be_mangled(raw):
+    if by_keys and _has_identifier(by_keys) and (_is_proven(by_keys) or not _has_identifier(found)):
+        return _kept(by_keys, raw)
+    if (profile and profile.identifier) or not _may_be_mangled(raw):
         return _kept(found, raw)
-    repaired = _only([_scan(other, reference_date) for other in _others(raw, profile, hosts)])
-    return _kept(repaired or replace(found, warnings=(*found.warnings, "keyboard-suspected")), raw)
+    repaired = _only([*([by_keys] if by_keys else []), *others])
+    return _kept(repaired or _noted(found, "keyboard-suspected"), raw)
+
+
+def _without_canary(found: Scan, by_keys: Scan | None, others: Iterator[Scan]) -> Scan:
+    """Return what may be meant where the identifier that the profile promises did not arrive."""
+    if by_keys and _has_identifier(by_keys) and _is_proven(by_keys):
+        return by_keys
+    as_it_stands = next(others)
+    return _only([found, as_it_stands, *others]) or as_it_stands
+
+
+def _noted(found: Scan, code: str) -> Scan:
+    return found if code in found.warnings else replace(found, warnings=(*found.warnings, code))
 
 
 def _kept(found: Scan, raw: str) -> Scan:
-    """Return the scan with the text that arrived; of a patient's label nothing is kept."""
-    return found if found.status is Status.PATIENT else replace(found, raw=raw)
+    """Return the scan with the text that arrived, and what was meant by it; of a patient's label nothing is kept."""
+    if found.status is Status.PATIENT:
+        return found
+    return replace(found, raw=raw, meant="" if found.raw == raw else found.raw)
 
 
 def _main(raw: str, profile: Profile | None) -> _Candidate:
@@ -150,6 +176,20 @@ def _main(raw: str, profile: Profile | None) -> _Candidate:
     return _Candidate(separated, separator_known=profile.separator is not None)
 
 
+def _of_keys(keyed: str, read_as: str, profile: Profile | None) -> _Candidate | None:
+    """Return the text of the physical keys, where it says something else than what was read."""
+    text = keyed.rstrip("\r\n\t")
+    if profile is not None:
+        signs = str.maketrans(profile.written, profile.meant)
+        text = text.removeprefix(profile.prefix.translate(signs)).removesuffix(profile.suffix.translate(signs))
+        if profile.separator and profile.separator != GROUP_SEPARATOR:
+            text = text.replace(profile.separator.translate(signs), GROUP_SEPARATOR)
+    if not text or text == read_as.rstrip("\r\n\t"):
+        return None
+    is_known = profile is not None and profile.separator is not None
+    return _Candidate(text, separator_known=is_known, warnings=("keyboard-repaired",))
+
+
 def _keeps_separator(text: str, profile: Profile) -> bool:
     """Test whether a stand-in is data: a space may be HIBC's check character, and stands between a patient's names."""
     if profile.separator != " ":
@@ -161,7 +201,7 @@ def _keeps_separator(text: str, profile: Profile) -> bool:
 def _others(raw: str, profile: Profile | None, hosts: Iterable[Layout]) -> Iterator[_Candidate]:
     """Yield what else may be meant: the text as it stands, and what each layout would have mangled into it."""
     if profile is not None:
-        yield _Candidate(raw, separator_known=False, warnings=("no-identifier",))
+        yield _Candidate(raw, separator_known=False)
     body = raw if profile is None else raw.rstrip("\r\n\t").removeprefix(profile.prefix).removesuffix(profile.suffix)
     for scanner, host in _pairs(hosts):
         for caps_lock in (False, True):

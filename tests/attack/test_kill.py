@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.enable_socket
 
 LABEL = "]d201020590000110191740123110A1"  # GTIN of DEMO-INS-M12, last day 31/12/2040, lot A1
 CLIENTS = 4
-BOXES_PER_CLIENT = 20
 PATIENCE_SECONDS = 90
 PAUSE_SECONDS = 0.02
 
@@ -42,6 +42,8 @@ class Bench:
     acknowledged: dict[str, str] = field(default_factory=dict)
     """Unit number by id of the request."""
     unanswered_count: int = 0
+    is_over: threading.Event = field(default_factory=threading.Event)
+    """Set when nothing more happens to the server: until then the clients go on, so that every blow hits somebody."""
 
     def open(self) -> None:
         """Open a delivery."""
@@ -50,15 +52,18 @@ class Bench:
         assert status == 200, answer
 
     def receive_while(self, harm: Callable[[], None]) -> None:
-        """Let every client receive its boxes while something happens to the server."""
+        """Let every client receive boxes while something happens to the server."""
         with ThreadPoolExecutor(CLIENTS) as pool:
-            clients = [pool.submit(self._receive_some) for _client in range(CLIENTS)]
-            harm()
+            clients = [pool.submit(self._receive_on) for _client in range(CLIENTS)]
+            try:
+                harm()
+            finally:
+                self.is_over.set()
             for client in clients:
                 client.result()
 
-    def _receive_some(self) -> None:
-        for _box in range(BOXES_PER_CLIENT):
+    def _receive_on(self) -> None:
+        while not self.is_over.is_set():
             line_id = str(db.new_id())
             deadline = time.monotonic() + PATIENCE_SECONDS
             while (number := self.ask_for(line_id)) is None and time.monotonic() < deadline:
@@ -109,10 +114,17 @@ def check_nothing_lost_nothing_twice(bench: Bench, app_url: str) -> None:
             "select id::text, device_id from reception_line where reception_id = %s", [bench.reception_id]
         ).fetchall()
     assert {line_id for line_id, _device in lines} == set(bench.acknowledged)
-    assert len(lines) == len({device for _id, device in lines}) == CLIENTS * BOXES_PER_CLIENT
+    assert len(lines) == len({device for _id, device in lines}) > 0
     assert len(set(bench.acknowledged.values())) == len(bench.acknowledged)
     again = {line_id: bench.ask_for(line_id) for line_id in list(bench.acknowledged)[::5]}
     assert again == {line_id: bench.acknowledged[line_id] for line_id in again}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(installation: Installation) -> Iterator[None]:
+    """Stop what a test started: on the same port the next one would ask it, and kill another."""
+    yield
+    installation.stop()
 
 
 def test_a_killed_web_server_loses_nothing_acknowledged_and_makes_nothing_twice(

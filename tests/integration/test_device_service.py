@@ -21,6 +21,7 @@ from tracker.devices.queries import HoldNotFound, UnitNotFound
 from tracker.devices.rules import (
     Event,
     EventNotPossible,
+    Handover,
     HoldNotPossible,
     ReasonMissing,
     UnitOnHold,
@@ -44,8 +45,7 @@ def deliver(session: Session, number: str, *, actor: Actor = ALICE, movement_id:
     return service.deliver_unit(
         session,
         number,
-        ward_id=THEATRE,
-        requested_by="Dr Test",
+        to=Handover(THEATRE, "Dr Test"),
         movement_id=movement_id or db.new_id(),
         actor=actor,
         now=NOW,
@@ -120,8 +120,7 @@ def test_a_delivery_needs_a_ward_of_this_hospital(session: Session) -> None:
         service.deliver_unit(
             session,
             unit.number,
-            ward_id=db.new_id(),
-            requested_by="",
+            to=Handover(db.new_id()),
             movement_id=db.new_id(),
             actor=ALICE,
             now=NOW,

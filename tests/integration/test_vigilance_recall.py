@@ -22,7 +22,7 @@ from tracker.db import Database, transaction
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import LotHold
-from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
+from tracker.devices.rules import Handover, HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
 from tracker.outbox.models import Message
 from tracker.vigilance import queries, service
@@ -64,8 +64,7 @@ class Lot:
         device_service.deliver_unit(
             session,
             self.units[2].number,
-            ward_id=THEATRE,
-            requested_by="Dr Test",
+            to=Handover(THEATRE, "Dr Test"),
             movement_id=db.new_id(),
             actor=ALICE,
             now=NOW,

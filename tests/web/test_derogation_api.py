@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.care import make_patient
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A
 from tests.stock import REFERENCE, make_derogation, make_manufacturer
 from tests.web.conftest import Program
@@ -169,3 +170,51 @@ def test_the_routes_are_in_the_generated_document(program: WithToken) -> None:
     paths = program(ALICE).get("/api/v1/openapi.json").json["paths"]
 
     assert {"/api/v1/derogations", "/api/v1/derogations/{derogation_id}/decisions"} <= paths.keys()
+
+
+def test_a_whole_derogation_is_entered_by_programs(program: WithToken, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker, patient = make_manufacturer(session), make_patient(session)
+    alice = program(ALICE)
+    body = {
+        "id": str(db.new_id()),
+        "kind": "individual",
+        "domain": "other",
+        "designation": "Vent 2",
+        "manufacturer_id": str(maker),
+        "source": "letter",
+        "patient_id": str(patient),
+        "pseudonym": "M. B. 1956",
+    }
+    address = f"/api/v1/derogations/{body['id']}"
+    conditions = {"criteria": ["adult"], "follow_up": [{"months": 12, "what": "X-ray"}]}
+    reading = {
+        "id": str(db.new_id()),
+        "effective_from": TODAY.isoformat(),
+        "reading": "annex",
+        "added": [{"reference": "V-2"}],
+    }
+
+    created = [alice.post("/api/v1/derogations", body) for _ in range(2)]
+    granted = alice.post(f"{address}/decisions", extension(kind="granted", conditions=conditions))
+    named = alice.post(f"{address}/names", {"id": str(db.new_id()), "name": "AirVENT60", "source": "notice"})
+    read = alice.post(f"{address}/scope", reading | {"added": [{"reference": "V-2"}]})
+
+    assert [answer.status_code for answer in (*created, granted, named, read)] == [201] * 5
+    assert granted.json["conditions"]["criteria"] == ["adult"]
+    sheet = alice.get(address).json
+    assert sheet == read.json
+    assert (sheet["status"], sheet["pseudonym"], sheet["place_count"]) == ("in_force", "M. B. 1956", 0)
+    assert sheet["conditions"]["follow_up"] == [{"months": 12, "what": "X-ray"}]
+    assert [alias["name"] for alias in sheet["aliases"]] == ["AirVENT60"]
+    assert [item["reference"] for item in sheet["references"]] == ["V-2"]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [{"criteria": ["a", "a"]}, {"is_allowed_here": False}, {"follow_up": [{"months": -1, "what": "x"}]}, {"other": 1}],
+)
+def test_odd_conditions_are_refused(program: WithToken, ended: UUID, conditions: dict[str, object]) -> None:
+    answer = program(ALICE).post(f"/api/v1/derogations/{ended}/decisions", extension(conditions=conditions))
+
+    assert answer.status_code == 422

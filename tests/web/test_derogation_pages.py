@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import yaml
 
-from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A
+from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A, THEATRE
 from tests.stock import make_derogation, make_manufacturer
 from tests.web.conftest import Person
 from tracker import clock, db
@@ -395,3 +395,63 @@ def test_every_page_is_french_for_french_readers(person: LogIn, score: UUID) -> 
     assert "Terminée après le 26/07/2024" in sheet
     assert "Dérogation accordée" in sheet
     assert "Dernier jour de validité, inclus" in form
+
+
+CONDITIONS = {
+    "states_conditions": "y",
+    "sites": "Hôpital A\nHôpital B",
+    "ward_ids": [str(THEATRE)],
+    "criteria": "adult\nno allergy to cobalt",
+    "follow_up": "3 ; X-ray\n12 ; X-ray",
+}
+
+
+def test_the_conditions_of_a_letter_are_shown_as_they_stand(person: LogIn, database: db.Database) -> None:
+    alice = person(ALICE)
+
+    answer = alice.post("/derogations/new", global_derogation(**CONDITIONS, received_on=TODAY.isoformat()))
+    page = alice.get(answer.headers["Location"]).text
+
+    assert answer.status_code == 303
+    for words in ("Hôpital A, Hôpital B", "Bloc opératoire", "no allergy to cobalt", "12 months after use: X-ray"):
+        assert words in page
+    assert "3; counted so far: 0" in page
+    assert "received on" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"follow_up": "soon ; X-ray"}, "number of months"),
+        ({"follow_up": "٣ ; X-ray"}, "number of months"),
+        ({"criteria": "adult\nadult"}, "Write each condition once"),
+        ({"is_elsewhere": "y"}, "choose wards only if this one is among them"),
+        ({"ward_ids": ["nonsense"]}, "Please check what follows"),
+        ({"received_on": (TODAY + timedelta(days=1)).isoformat()}, "from the date of the letter until today"),
+    ],
+)
+def test_odd_conditions_are_told_and_nothing_typed_is_lost(
+    person: LogIn, database: db.Database, changes: dict[str, object], words: str
+) -> None:
+    page = person(ALICE).post("/derogations/new", global_derogation(**CONDITIONS | changes))
+
+    assert page.status_code == 422
+    assert words in page.text
+    assert "Valve without mark" in page.text
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert queries.list_standings(session, day=TODAY, known_at=clock.utc_now()) == []
+
+
+def test_another_spelling_is_recorded_and_found(person: LogIn, score: UUID) -> None:
+    alice = person(ALICE)
+    form = {"request_id": str(db.new_id()), "name": "Insert SCORRE", "alias_source": "label of 2025"}
+
+    answer = alice.post(f"/derogations/{score}/names/new", form)
+    again = alice.post(f"/derogations/{score}/names/new", form | {"request_id": str(db.new_id())})
+
+    assert answer.status_code == 303
+    assert "label of 2025" in alice.get(answer.headers["Location"]).text
+    assert str(score) in alice.get("/derogations?q=scorre").text
+    assert again.status_code == 422
+    assert "known already" in again.text
+    assert alice.post(f"/derogations/{score}/names/new", form | {"name": ""}).status_code == 422

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW, THEATRE
 from tests.stock import a_hold, make_definition, make_unit
-from tests.web.conftest import Person
+from tests.web.conftest import Person, Program
 from tracker import db
 from tracker.devices import queries, service
 from tracker.devices.models import Hold, Movement
@@ -40,35 +40,6 @@ def now_of(database: db.Database, device_id: UUID) -> UnitView:
 def count(database: db.Database, table: type[db.Base]) -> int:
     with db.transaction(database, HOSPITAL_A) as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def test_the_stock_is_listed_searched_and_paged(person: LogIn, unit: UnitView, database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        for _unit in range(50):
-            make_unit(session, unit.definition.id, lot_number="B2")
-    alice = person(ALICE)
-
-    first = alice.get("/units").text
-    older = alice.get(f"/units?before={unit.sequence + 1}").text
-    found = alice.get("/units?q=A1&state=released").text
-
-    assert unit.number not in first
-    assert "before=" in first
-    assert unit.number in older
-    assert unit.number in found
-    assert "No unit found" in alice.get("/units?q=nothing").text
-
-
-@pytest.mark.parametrize("query", ["before=x", "before=-5", "before=99999999999999999999", "state=lost", "q=%00%1d"])
-def test_an_odd_address_of_the_list_is_answered(person: LogIn, unit: UnitView, query: str) -> None:
-    assert person(ALICE).get(f"/units?{query}").status_code == 200
-
-
-def test_a_scanned_label_opens_its_unit(person: LogIn, unit: UnitView) -> None:
-    answer = person(ALICE).get(f"/units?q={unit.number.lower()}")
-
-    assert answer.status_code == 303
-    assert answer.headers["Location"].endswith(unit.number)
 
 
 @pytest.mark.parametrize("actor", [ALICE, BOB, CHARLIE, FANNY])
@@ -179,3 +150,46 @@ def test_only_the_demonstration_has_barcodes_to_try(person: LogIn) -> None:
     values["demonstration_barcodes"] = ()
 
     assert alice.get("/demonstration/barcodes").status_code == 404
+
+
+def test_a_blocked_lot_is_listed_and_lifted_with_a_reason(person: LogIn, unit: UnitView, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        service.hold_lot(
+            session,
+            definition_id=unit.definition.id,
+            lot_number="A1",
+            serial_device_id=None,
+            hold=a_hold("notice of the maker"),
+            actor=BOB,
+            now=NOW,
+        )
+        (block,) = queries.list_lot_holds(session, limit=2)
+    alice, address = person(ALICE), f"/lot-holds/{block.id}/release"
+
+    page = alice.get("/holds").text
+    mute = alice.post(address, {"reason": " "})
+    done = alice.post(address, {"reason": "notice withdrawn"})
+    again = alice.post(address, {"reason": "notice withdrawn"})
+
+    assert "notice of the maker" in page
+    assert unit.number in page
+    assert (mute.status_code, done.status_code, again.status_code) == (422, 303, 409)
+    assert now_of(database, unit.id).is_usable
+    assert "notice withdrawn" in alice.get("/holds").text
+    assert person(BOB).post(address, {"reason": "x"}).status_code == 403
+
+
+def test_a_program_blocks_and_releases(
+    program: Callable[[object], Program], unit: UnitView, database: db.Database
+) -> None:
+    alice, hold_id = program(ALICE), str(db.new_id())
+    address = f"/api/v1/units/{unit.number}/holds"
+
+    opened = [alice.post(address, {"id": hold_id, "reason": "seal broken"}) for _again in range(2)]
+    released = alice.post(f"{address}/{hold_id}/release", {"reason": "seal is good"})
+    again = alice.post(f"{address}/{hold_id}/release", {"reason": "seal is good"})
+
+    assert [answer.get_json()["is_usable"] for answer in opened] == [False, False]
+    assert released.get_json()["is_usable"]
+    assert (again.status_code, again.get_json()["type"]) == (409, "hold-closed")
+    assert alice.get("/api/v1/lot-holds").get_json() == {"items": [], "next": None}

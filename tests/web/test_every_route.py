@@ -36,7 +36,7 @@ from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission, Role
 from tracker.app import create_app
 from tracker.db import Database, Session, transaction
-from tracker.devices.models import Hold
+from tracker.devices.models import Hold, LotHold
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
@@ -53,6 +53,7 @@ from tracker.reception.models import Reception
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
 from tracker.vigilance.service import NewIncident
+from tracker.workstations import service as workstations
 
 STAFF = (ALICE, BOB, CHARLIE, DORA, ERIC, FANNY)
 POLICY = SessionPolicy(idle=timedelta(hours=1), longest=timedelta(hours=12))
@@ -159,6 +160,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
     return {
         "number": unit.number,
         "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
+        "lot_hold_id": session.query(LotHold.id).scalar(),
         "manufacturer_id": maker,
         "derogation_id": derogation,
         "patient_id": patient,
@@ -174,6 +176,9 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "token_id": _token.id,
         "session_id": db.new_id(),
         "person_id": ALICE.id,
+        "workstation_id": workstations.create_workstation(
+            session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW
+        ).id,
         "position": 0,
         "code": "fr",
         "key": "score",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
 from tracker.accounts.rules import SessionPolicy
 from tracker.actor import Actor, Role, permissions_of
+from tracker.db import DirectStatement
 from tracker.errors import N_, InvalidInput, NotFound
 from tracker.organisation.models import Establishment
 
@@ -82,13 +83,13 @@ def _shown(row: Row[*tuple[Any, ...]]) -> ShownEstablishment:
 
 
 # Made once: every request asks one of the two.
-_BY_SESSION = (
+_BY_SESSION = DirectStatement(
     select(*_PERSON_COLUMNS, LoginSession.id.label("session_id"), LoginSession.last_seen_at, LoginSession.expires_at)
     .join(LoginSession, LoginSession.person_id == Person.id)
     .join(Establishment, Establishment.id == Person.establishment_id)
     .where(LoginSession.token_hash == bindparam("token_hash"), LoginSession.revoked_at.is_(None), Person.is_active)
 )
-_BY_TOKEN = (
+_BY_TOKEN = DirectStatement(
     select(*_PERSON_COLUMNS, ApiToken.id.label("session_id"), ApiToken.created_at, ApiToken.expires_at)
     .join(ApiToken, ApiToken.person_id == Person.id)
     .join(Establishment, Establishment.id == Person.establishment_id)
@@ -98,7 +99,7 @@ _BY_TOKEN = (
 
 def find_by_session(session: Session, token_hash: bytes) -> Credentials | None:
     """Return whom a cookie stands for, if it was never revoked and its person is active; one statement."""
-    row = session.execute(_BY_SESSION, {"token_hash": token_hash}).one_or_none()
+    row = _BY_SESSION.first(session, {"token_hash": token_hash})
     if row is None:
         return None
     return Credentials(_actor_of(row), _shown(row), row.locale, row.session_id, row.last_seen_at, row.expires_at)
@@ -106,7 +107,7 @@ def find_by_session(session: Session, token_hash: bytes) -> Credentials | None:
 
 def find_by_token(session: Session, token_hash: bytes) -> Credentials | None:
     """Return whom an API token stands for, if it was never revoked and its person is active; one statement."""
-    row = session.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
+    row = _BY_TOKEN.first(session, {"token_hash": token_hash})
     if row is None:
         return None
     return Credentials(_actor_of(row), _shown(row), row.locale, row.session_id, row.created_at, row.expires_at)

@@ -116,7 +116,7 @@ def _bench(session: Session, actor: Actor) -> list[Todo]:
         todos.append(Todo(_("Deliveries open"), text, url_for("reception.index"), _("Go on"), opened, "soon"))
     if quarantined:
         text = _("Each needs a pharmacist's decision.")
-        href = url_for("devices.index", state="quarantined")
+        href = url_for("stock.index", state="quarantined")
         todos.append(Todo(_("Units in quarantine"), text, href, _("Decide"), quarantined, "soon"))
     return todos
 

@@ -18,15 +18,22 @@ from tracker.actor import Actor
 from tracker.audit import queries, rules
 from tracker.audit.models import AuditHead
 from tracker.audit.rules import BrokenLink, Entry, Head
+from tracker.db import DirectStatement
 
-_APPEND = text(
-    "with entry as ("
-    " insert into audit_entry (establishment_id, sequence, at, actor_id, actor_name, action, subject, details,"
-    " previous_hash, hash) values (:establishment_id, :sequence, :at, :actor_id, :actor_name, :action, :subject,"
-    " :details, :previous_hash, :hash))"
-    " update audit_head set sequence = :sequence, hash = :hash where establishment_id = :establishment_id"
-).bindparams(bindparam("details", type_=JSONB))
-_LOCK_HEAD = select(AuditHead.sequence, AuditHead.hash).with_for_update()
+_APPEND = DirectStatement(
+    text(
+        "with entry as ("
+        " insert into audit_entry (establishment_id, sequence, at, actor_id, actor_name, action, subject, details,"
+        " previous_hash, hash) values (:establishment_id, :sequence, :at, :actor_id, :actor_name, :action, :subject,"
+        " :details, :previous_hash, :hash))"
+        " update audit_head set sequence = :sequence, hash = :hash where establishment_id = :establishment_id"
+    ).bindparams(bindparam("details", type_=JSONB))
+)
+_LOCK_HEAD = DirectStatement(
+    select(AuditHead.sequence, AuditHead.hash)
+    .where(AuditHead.establishment_id == bindparam("establishment_id"))
+    .with_for_update()
+)
 
 
 def append(
@@ -42,7 +49,7 @@ def append(
         details: codes, numbers and ids as strings; no personal datum, no free object.
         now: instant of the act.
     """
-    head = session.execute(_LOCK_HEAD.where(AuditHead.establishment_id == actor.establishment_id)).one()
+    (head,) = _LOCK_HEAD.rows(session, {"establishment_id": actor.establishment_id})
     entry = Entry(
         establishment_id=actor.establishment_id,
         sequence=head.sequence + 1,
@@ -66,7 +73,7 @@ def append(
         "previous_hash": entry.previous_hash,
         "hash": rules.entry_hash(entry),
     }
-    session.execute(_APPEND, values)
+    _APPEND.rows(session, values)
 
 
 def start_chain(session: Session, establishment_id: UUID) -> None:

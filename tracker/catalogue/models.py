@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, column, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.catalogue.rules import DeviceKind, IdentifierKind
@@ -29,7 +29,15 @@ class DeviceDefinition(Tenant, Base):
     """A device at the level of its reference (UDI-DI level)."""
 
     __tablename__ = "device_definition"
-    __table_args__ = (UniqueConstraint("establishment_id", "manufacturer_id", "reference"),)
+    __table_args__ = (
+        UniqueConstraint("establishment_id", "manufacturer_id", "reference"),
+        Index(
+            "ix_device_definition_designation",
+            "establishment_id",
+            func.lower(column("designation")).label("name"),
+            postgresql_ops={"name": "text_pattern_ops"},
+        ),
+    )
 
     manufacturer_id: Mapped[UUID] = mapped_column(ForeignKey("manufacturer.id"))
     reference: Mapped[str]

@@ -7,14 +7,25 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import BooleanField, DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DateField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
 from tracker.errors import N_
+from tracker.terms.rules import Conditions, ConditionsWrong, FollowUp
 
 KIND_LABELS: Mapping[DerogationKind, str] = {
     DerogationKind.INDIVIDUAL: N_("Individual"),
@@ -59,6 +70,7 @@ class LetterForm(FlaskForm):
     effective_from = DateField(_("First day of effect"), validators=[DataRequired(_("Type a date."))])
     valid_until = DateField(_("Last day of validity, included"), validators=[Optional()])
     decided_on = DateField(_("Date of the letter"), validators=[Optional()])
+    received_on = DateField(_("Day of receipt"), validators=[Optional()])
     reference = StringField(_("ANSM's number"), validators=[Optional(), Length(max=_LINE)])
     patient_cap = IntegerField(
         _("Greatest number of patients"), validators=[Optional(), NumberRange(1, 100_000, _("Type a number from 1."))]
@@ -67,6 +79,14 @@ class LetterForm(FlaskForm):
     note = TextAreaField(_("Note"), validators=[Optional(), Length(max=_WORDS)])
     source = StringField(_("Source"), validators=[Optional(), Length(max=_LINE)])
     letter = FileField(_("Decision letter"))
+    states_conditions = BooleanField(_("The letter states conditions"))
+    sites = TextAreaField(_("Establishments allowed"), validators=[Optional(), Length(max=_WORDS)])
+    is_elsewhere = BooleanField(_("This establishment is not among them"))
+    ward_ids = SelectMultipleField(
+        _("Wards allowed"), choices=[], option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False)
+    )
+    criteria = TextAreaField(_("Patient criteria"), validators=[Optional(), Length(max=_WORDS)])
+    follow_up = TextAreaField(_("Follow-up required"), validators=[Optional(), Length(max=_WORDS)])
 
     def first_day(self) -> date:
         """Return the first day of effect; a missing one is refused before, and by the rules again."""
@@ -75,6 +95,22 @@ class LetterForm(FlaskForm):
     def listed(self) -> list[tuple[str, str]]:
         """Return the references that enter, one per line, each with its label after a semicolon or a tabulation."""
         return lines_of(self.references)
+
+    def conditions(self) -> Conditions | None:
+        """Return the conditions of the letter, None where it states none.
+
+        Raises:
+            ConditionsWrong: a date of the follow-up is no number of months.
+        """
+        if not self.states_conditions.data:
+            return None
+        return Conditions(
+            sites=tuple(words(self.sites).splitlines()),
+            is_allowed_here=not self.is_elsewhere.data,
+            ward_ids=tuple([UUID(ward_id) for ward_id in self.ward_ids.data or ()]),
+            criteria=tuple(words(self.criteria).splitlines()),
+            follow_up=tuple([_follow_up(months, what) for months, what in lines_of(self.follow_up)]),
+        )
 
     def new_letter(self) -> NewFile | None:
         """Return the uploaded letter, or None; an empty file is kept, so that it can be refused."""
@@ -121,6 +157,7 @@ class DerogationForm(LetterForm):
     manufacturer_id = SelectField(_("Company"), validators=[Optional()])
     company = StringField(_("Company that is not in the list"), validators=[Optional(), Length(max=_LINE)])
     ipp = StringField(_("Patient's IPP"), validators=[Optional(), Length(max=40)])
+    pseudonym = StringField(_("How the letter calls the patient"), validators=[Optional(), Length(max=100)])
     legal_basis = StringField(_("Legal basis"), validators=[Optional(), Length(max=_LINE)])
     partial_revision_only = BooleanField(_("Partial revisions only"))
     implanted_system = StringField(_("System already implanted"), validators=[Optional(), Length(max=_LINE)])
@@ -149,6 +186,30 @@ class ScopeForm(FlaskForm):
     def first_day(self) -> date:
         """Return the first day of effect; a missing one is refused before."""
         return self.effective_from.data or date.max
+
+
+class AliasForm(FlaskForm):
+    """Another spelling of the designation."""
+
+    request_id = HiddenField()
+    name = StringField(_("Other spelling"), validators=[DataRequired(_("Type the name.")), Length(max=_LINE)])
+    alias_source = StringField(
+        _("Where it is written so"), validators=[DataRequired(_("Say where it is written so.")), Length(max=_LINE)]
+    )
+
+
+def _follow_up(months: str, what: str) -> FollowUp:
+    """Return one date of the follow-up.
+
+    Raises:
+        ConditionsWrong: it is no number of months.
+    """
+    if not months.isascii() or not months.isdigit() or len(months) > len("600"):
+        raise ConditionsWrong(
+            N_("A date of the follow-up cannot be."),
+            fields={"follow_up": N_("Write the number of months after the use, a semicolon, then the examination.")},
+        )
+    return FollowUp(int(months), what)
 
 
 def words(field: StringField) -> str:

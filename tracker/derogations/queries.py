@@ -312,10 +312,12 @@ def _candidate_ids() -> _Query:
     return select(found.c[0])
 
 
-_CANDIDATES_FOR_REFERENCE = _CANDIDATES.where(Derogation.id.in_(_candidate_ids())).order_by(
-    Derogation.patient_id.is_not(None), Derogation.recorded_at.desc()
+_CANDIDATES_FOR_REFERENCE = db.DirectStatement(
+    _CANDIDATES.where(Derogation.id.in_(_candidate_ids())).order_by(
+        Derogation.patient_id.is_not(None), Derogation.recorded_at.desc()
+    )
 )
-_CANDIDATE = _CANDIDATES.where(Derogation.id == bindparam("derogation_id"))
+_CANDIDATE = db.DirectStatement(_CANDIDATES.where(Derogation.id == bindparam("derogation_id")))
 
 
 def find_coverage(
@@ -342,10 +344,10 @@ def get_coverage(session: Session, derogation_id: UUID, *, reference: str, day: 
 
 
 def _coverages(
-    session: Session, statement: _Query, parameters: dict[str, object], *, day: date, known_at: datetime
+    session: Session, statement: db.DirectStatement, parameters: dict[str, object], *, day: date, known_at: datetime
 ) -> tuple[Coverage, ...]:
     found: dict[UUID, list[_Row]] = {}
-    for row in session.execute(statement, parameters | {"day": day, "known_at": known_at}):
+    for row in statement.rows(session, parameters | {"day": day, "known_at": known_at}):
         found.setdefault(row.id, []).append(row)
     if not found:
         return ()

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 
 from tracker import clock, db, http
 from tracker.actor import Permission
@@ -21,13 +22,15 @@ from tracker.derogations import forms, queries, service
 from tracker.derogations.forms import DECISION_LABELS, DOMAIN_LABELS, KIND_LABELS
 from tracker.derogations.models import Decision, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
-from tracker.derogations.service import NewDecision, NewDerogation, NewReference, NewScope
+from tracker.derogations.service import NewAlias, NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents import queries as documents
 from tracker.documents.models import Document
 from tracker.errors import N_, Conflict, InvalidInput, NotFound
+from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.terms import rules as terms
+from tracker.terms.rules import Conditions
 
 bp = Blueprint("derogations", __name__, template_folder="templates")
 
@@ -85,6 +88,10 @@ def show(derogation_id: UUID) -> Response:
         entries = queries.list_scope(session, derogation_id)
         letters = documents.list_documents(session, f"derogation:{derogation_id}")
         patient = _patient_of(session, derogation.patient_id) if actor.can(Permission.PATIENT_READ) else None
+        pseudonym = queries.read_pseudonym(session, derogation) if patient else ""
+        aliases = queries.list_aliases(session, derogation_id)
+        place_count = queries.count_places(session, derogation_id)
+        ward_names = {ward.id: ward.name for ward in organisation.list_wards(session)}
     shown = [decision for decision in decisions if decision.recorded_at <= known_at]
     return make_response(
         render_template(
@@ -96,6 +103,11 @@ def show(derogation_id: UUID) -> Response:
             hidden_count=len(decisions) - len(shown),
             references=_shown_references(entries, day=day, known_at=known_at),
             patient=patient,
+            pseudonym=pseudonym,
+            aliases=[alias for alias in aliases if alias.recorded_at <= known_at],
+            place_count=place_count,
+            conditions=sheet.standing.conditions,
+            allowed_wards=_allowed_wards(sheet.standing.conditions, ward_names),
             kind=_(KIND_LABELS[sheet.kind]),
             domain=_(DOMAIN_LABELS[sheet.domain]),
             day=day,
@@ -104,6 +116,10 @@ def show(derogation_id: UUID) -> Response:
             may_write=actor.can(Permission.DEROGATION_WRITE),
         )
     )
+
+
+def _allowed_wards(conditions: Conditions | None, ward_names: Mapping[UUID, str]) -> list[str]:
+    return [ward_names.get(ward_id, str(ward_id)) for ward_id in conditions.ward_ids] if conditions else []
 
 
 def _patient_of(session: Session, patient_id: UUID | None) -> PatientView | None:
@@ -158,9 +174,9 @@ def record_decision(derogation_id: UUID) -> Response:
     context = _decision_context(derogation_id, form)
     if not form.validate():
         return make_response(render_template("derogations/new_decision.html", form=form, **context), 422)
-    says = _decision_of(form, derogation_id, DecisionKind(form.kind.data))
-    new = replace(says, removed=form.removed(), corrects_id=form.corrected())
     try:
+        says = _decision_of(form, derogation_id, DecisionKind(form.kind.data))
+        new = replace(says, removed=form.removed(), corrects_id=form.corrected())
         decision_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
             service.record_decision(session, decision_id, new=new, actor=http.current_actor(), now=clock.utc_now())
@@ -175,6 +191,7 @@ def _decision_context(derogation_id: UUID, form: forms.DecisionForm) -> dict[str
     with http.transaction() as session:
         sheet = queries.get_sheet(session, derogation_id, day=clock.paris_day(now), known_at=now)
         decisions = queries.list_decisions(session, derogation_id)
+        form.ward_ids.choices = _ward_choices(session)
     corrected = {decision.corrects_id for decision in decisions}
     form.corrects_id.choices = {"": _("no decision")} | {
         str(one.id): _(
@@ -193,8 +210,10 @@ def _decision_of(form: forms.LetterForm, derogation_id: UUID, kind: DecisionKind
         effective_from=form.first_day(),
         valid_until=form.valid_until.data,
         decided_on=form.decided_on.data,
+        received_on=form.received_on.data,
         reference=forms.words(form.reference),
         patient_cap=form.patient_cap.data,
+        conditions=form.conditions(),
         note=forms.words(form.note),
         source=forms.words(form.source),
         document=form.new_letter(),
@@ -234,6 +253,7 @@ def create() -> Response:
                 implanted_system=forms.words(form.implanted_system),
                 scope_text=forms.words(form.scope_text),
                 patient_id=_patient_id_of(session, forms.words(form.ipp)),
+                pseudonym=forms.words(form.pseudonym),
             )
             service.create_derogation(session, derogation_id, new=derogation, actor=actor, now=now)
             decision = _decision_of(form, derogation_id, DecisionKind(form.first_decision.data))
@@ -247,7 +267,12 @@ def create() -> Response:
 def _fill_companies(form: forms.DerogationForm) -> None:
     with http.transaction() as session:
         known = {str(row.id): row.name for row in catalogue.list_manufacturers(session)}
+        form.ward_ids.choices = _ward_choices(session)
     form.manufacturer_id.choices = {"": _("choose from the list")} | known
+
+
+def _ward_choices(session: Session) -> list[SelectChoice]:
+    return [SelectChoice(str(ward.id), ward.name) for ward in organisation.list_wards(session)]
 
 
 def _company_of(session: Session, form: forms.DerogationForm, request_id: UUID, *, now: datetime) -> UUID:
@@ -286,6 +311,35 @@ def _patient_id_of(session: Session, ipp: str) -> UUID | None:
             fields={"ipp": N_("Check the IPP, or register the patient first.")},
         )
     return patient.id
+
+
+@bp.get("/derogations/<uuid:derogation_id>/names/new")
+@http.requires(Permission.DEROGATION_WRITE)
+def new_alias(derogation_id: UUID) -> Response:
+    """Show the form for another spelling of the designation."""
+    form = forms.AliasForm(formdata=None, request_id=str(db.new_id()))
+    context = _scope_context(derogation_id, clock.utc_now())
+    return make_response(render_template("derogations/new_alias.html", form=form, **context))
+
+
+@bp.post("/derogations/<uuid:derogation_id>/names/new")
+@http.requires(Permission.DEROGATION_WRITE)
+def add_alias(derogation_id: UUID) -> Response:
+    """Record another spelling of the designation."""
+    now = clock.utc_now()
+    form = forms.AliasForm()
+    context = _scope_context(derogation_id, now)
+    if not form.validate():
+        return make_response(render_template("derogations/new_alias.html", form=form, **context), 422)
+    new = NewAlias(derogation_id, forms.words(form.name), forms.words(form.alias_source))
+    try:
+        alias_id = http.read_request_id(form.request_id.data)
+        with http.transaction() as session:
+            service.add_alias(session, alias_id, new=new, actor=http.current_actor(), now=now)
+    except (InvalidInput, Conflict) as error:
+        return http.rejected("derogations/new_alias.html", form, error, **context)
+    flash(_("The spelling is recorded."), "success")
+    return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
 
 
 @bp.get("/derogations/<uuid:derogation_id>/scope/new")

@@ -1,4 +1,4 @@
-"""The stock for programs: units, newest first, and one unit with its life."""
+"""Units for programs: one unit with its life, its holds and what blocks a lot."""
 
 from datetime import date, datetime
 from typing import Self
@@ -8,27 +8,17 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from tracker import http
+from tracker import clock, http
 from tracker.actor import Permission
-from tracker.catalogue.forms import one_line
 from tracker.catalogue.rules import DeviceKind
-from tracker.devices import queries
+from tracker.devices import queries, service
 from tracker.devices.models import Hold
-from tracker.devices.queries import LifeEvent, UnitFilters, UnitLine, UnitView
-from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState
+from tracker.devices.queries import LifeEvent, UnitView
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, UnitState
 
 api = APIBlueprint(
     "devices_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="units")], abp_security=[{"token": []}]
 )
-
-
-class UnitsQuery(BaseModel):
-    """What the list is narrowed to, and where it begins."""
-
-    q: str = Field(default="", max_length=200, description="A whole unit number, lot, serial, reference or UDI-DI")
-    state: UnitState | None = None
-    after: int | None = Field(default=None, ge=0, le=10**9, description="The 'next' of the page before")
-    limit: int = Field(default=50, ge=1, le=200)
 
 
 class UnitPath(BaseModel):
@@ -37,35 +27,44 @@ class UnitPath(BaseModel):
     number: str
 
 
-class UnitLineAnswer(BaseModel):
-    """One unit of the list."""
+class HoldPath(BaseModel):
+    """One hold of one unit."""
 
-    model_config = ConfigDict(from_attributes=True)
+    number: str
+    hold_id: UUID
 
-    id: UUID
+
+class LotHoldPath(BaseModel):
+    """One block on a lot."""
+
+    lot_hold_id: UUID
+
+
+class HoldRequest(BaseModel):
+    """A hold to open."""
+
+    id: UUID = Field(description="Chosen by the client: the same request again is the same hold")
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class ReleaseRequest(BaseModel):
+    """Why something is released."""
+
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class StateAnswer(BaseModel):
+    """A unit after a hold was opened or released."""
+
     number: str
     state: UnitState
-    lot_number: str | None
-    serial_number: str | None
-    expiration_date: date | None = Field(description="Last day of use")
-    reference: str
-    designation: str
-    manufacturer_name: str
-    open_hold_count: int
+    is_usable: bool
 
 
-class UnitsAnswer(BaseModel):
-    """One page of the stock, newest first."""
+class LotReleaseAnswer(BaseModel):
+    """What lifting a block on a lot released."""
 
-    items: list[UnitLineAnswer]
-    next: int | None
-
-    @classmethod
-    def of(cls, units: list[UnitLine], *, limit: int) -> Self:
-        """Return the page; ``units`` has one more than ``limit`` where another page follows."""
-        shown = units[:limit]
-        items = [UnitLineAnswer.model_validate(unit) for unit in shown]
-        return cls(items=items, next=shown[-1].sequence if len(units) > limit else None)
+    released_count: int = Field(description="Holds on units that were set with the block")
 
 
 class DefinitionAnswer(BaseModel):
@@ -111,6 +110,39 @@ class HoldAnswer(BaseModel):
     close_reason: str | None
 
 
+class LotHoldAnswer(BaseModel):
+    """A block on a lot, open while ``closed_at`` is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    lot_number: str
+    reference: str
+    designation: str
+    cause: HoldCause
+    reason: str
+    opened_at: datetime
+    opened_by_name: str
+    closed_at: datetime | None
+    closed_by_name: str | None
+    close_reason: str | None
+    held_count: int = Field(description="Units that a hold of this block still keeps")
+
+
+class LotHoldsQuery(BaseModel):
+    """Where the list begins."""
+
+    after: UUID | None = Field(default=None, description="The 'next' of the page before")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class LotHoldsAnswer(BaseModel):
+    """One page of the blocks on lots, newest first."""
+
+    items: list[LotHoldAnswer]
+    next: UUID | None
+
+
 class UnitAnswer(BaseModel):
     """One unit with its whole life."""
 
@@ -152,16 +184,6 @@ class UnitAnswer(BaseModel):
         )
 
 
-@api.get("/units", responses={200: UnitsAnswer})
-@http.requires(Permission.UNIT_READ)
-def list_units(query: UnitsQuery) -> dict[str, object]:
-    """List units, newest first."""
-    filters = UnitFilters(text=one_line(query.q), state=query.state)
-    with http.transaction() as session:
-        units = queries.list_units(session, before=query.after, limit=query.limit + 1, filters=filters)
-    return UnitsAnswer.of(list(units), limit=query.limit).model_dump(mode="json")
-
-
 @api.get("/units/<number>", responses={200: UnitAnswer})
 @http.requires(Permission.UNIT_READ)
 def get_unit(path: UnitPath) -> dict[str, object]:
@@ -171,3 +193,56 @@ def get_unit(path: UnitPath) -> dict[str, object]:
         life = queries.life_of(session, unit.id)
         holds = queries.list_holds(session, unit.id)
     return UnitAnswer.of(unit, list(life), list(holds)).model_dump(mode="json")
+
+
+@api.post("/units/<number>/holds", summary="Block a unit", responses={201: StateAnswer})
+@http.requires(Permission.HOLD_OPEN)
+def open_hold(path: UnitPath, body: HoldRequest) -> tuple[dict[str, object], int]:
+    """Block a unit with a reason: until it is released it can be neither delivered nor used."""
+    actor = http.current_actor()
+    hold = NewHold(HoldCause.PHARMACIST, body.reason, f"person:{actor.id}")
+    with http.transaction() as session:
+        service.open_hold(session, body.id, number=path.number, hold=hold, actor=actor, now=clock.utc_now())
+    return _state_of(path.number), 201
+
+
+@api.post("/units/<number>/holds/<uuid:hold_id>/release", summary="Release a hold", responses={200: StateAnswer})
+@http.requires(Permission.HOLD_RELEASE)
+def release_hold(path: HoldPath, body: ReleaseRequest) -> dict[str, object]:
+    """Release one hold with a reason; the last one puts a quarantined unit into stock."""
+    with http.transaction() as session:
+        service.release_hold(session, path.hold_id, reason=body.reason, actor=http.current_actor(), now=clock.utc_now())
+    return _state_of(path.number)
+
+
+def _state_of(number: str) -> dict[str, object]:
+    with http.transaction() as session:
+        unit = queries.get_unit(session, number)
+    answer = StateAnswer(number=unit.number, state=unit.state, is_usable=unit.is_usable)
+    return answer.model_dump(mode="json")
+
+
+@api.get("/lot-holds", summary="List the blocks on lots", responses={200: LotHoldsAnswer})
+@http.requires(Permission.UNIT_READ)
+def list_lot_holds(query: LotHoldsQuery) -> dict[str, object]:
+    """List the blocks on lots, open and lifted, newest first."""
+    with http.transaction() as session:
+        before = queries.get_lot_hold(session, query.after) if query.after else None
+        found = queries.list_lot_holds(session, limit=query.limit + 1, before=before)
+    shown = found[: query.limit]
+    answer = LotHoldsAnswer(
+        items=[LotHoldAnswer.model_validate(one) for one in shown],
+        next=shown[-1].id if len(found) > query.limit else None,
+    )
+    return answer.model_dump(mode="json")
+
+
+@api.post("/lot-holds/<uuid:lot_hold_id>/release", summary="Lift a block on a lot", responses={200: LotReleaseAnswer})
+@http.requires(Permission.HOLD_RELEASE)
+def release_lot(path: LotHoldPath, body: ReleaseRequest) -> dict[str, object]:
+    """Lift the block on a lot with a reason, and release the holds it set on units."""
+    with http.transaction() as session:
+        count = service.release_lot(
+            session, path.lot_hold_id, reason=body.reason, actor=http.current_actor(), now=clock.utc_now()
+        )
+    return LotReleaseAnswer(released_count=count).model_dump(mode="json")

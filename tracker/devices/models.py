@@ -29,6 +29,27 @@ class Device(Tenant, Base):
         Index("ix_device_definition", "establishment_id", "definition_id", "sequence"),
         Index("ix_device_list", "establishment_id", "sequence"),
         Index("ix_device_state", "establishment_id", "state", "sequence"),
+        Index(
+            "ix_device_ward",
+            "establishment_id",
+            "ward_id",
+            "sequence",
+            postgresql_where=text("ward_id is not null"),
+        ),
+        Index(
+            "ix_device_shelf_life",
+            "establishment_id",
+            "expiration_date",
+            "sequence",
+            postgresql_where=text("state in ('quarantined', 'released', 'delivered') and expiration_date is not null"),
+        ),
+        Index(
+            "ix_device_on_hand",
+            "establishment_id",
+            "definition_id",
+            "state",
+            postgresql_where=text("state in ('quarantined', 'released', 'delivered')"),
+        ),
     )
 
     sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('unit_number_seq')"))
@@ -46,6 +67,8 @@ class Device(Tenant, Base):
     entry_method: Mapped[EntryMethod] = code_column(EntryMethod)
     state: Mapped[UnitState] = code_column(UnitState)
     """State after the last movement; written with it, in one place (devices.service)."""
+    ward_id: Mapped[UUID | None] = mapped_column(ForeignKey("ward.id"))
+    """Where the last movement left it; None in the pharmacy. Written like the state: docs/decisions/0009."""
     created_at: Mapped[datetime]
 
 
@@ -73,6 +96,7 @@ class Hold(Tenant, Base):
     __table_args__ = (
         Index("ix_hold_open", "device_id", postgresql_where=text("closed_at is null")),
         Index("ix_hold_device_id", "device_id"),
+        Index("ix_hold_waiting", "establishment_id", "opened_at", "id", postgresql_where=text("closed_at is null")),
     )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
@@ -93,7 +117,10 @@ class LotHold(Tenant, Base):
     """A block on a whole lot: units received later are quarantined by it. Opened once, closed once."""
 
     __tablename__ = "lot_hold"
-    __table_args__ = (Index("ix_lot_hold_open", "establishment_id", "definition_id", "lot_number"),)
+    __table_args__ = (
+        Index("ix_lot_hold_open", "establishment_id", "definition_id", "lot_number"),
+        Index("ix_lot_hold_list", "establishment_id", "opened_at", "id"),
+    )
 
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
     lot_number: Mapped[str]
@@ -102,6 +129,8 @@ class LotHold(Tenant, Base):
     source_ref: Mapped[str]
     opened_at: Mapped[datetime]
     opened_by_id: Mapped[UUID]
+    opened_by_name: Mapped[str]
     closed_at: Mapped[datetime | None]
     closed_by_id: Mapped[UUID | None]
+    closed_by_name: Mapped[str | None]
     close_reason: Mapped[str | None]

@@ -6,14 +6,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select, true, union
+from sqlalchemy import Row, Select, and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
 from scanners.udi import unit as unit_label
 from tracker.catalogue import queries as catalogue
-from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
+from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.catalogue.rules import IdentifierKind
+from tracker.db import DirectStatement
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState, is_usable
 from tracker.errors import N_, NotFound
@@ -28,6 +29,12 @@ class UnitNotFound(NotFound):
     """No such unit in this establishment."""
 
     code = "unit-not-found"
+
+
+class LotHoldNotFound(NotFound):
+    """No such block on a lot in this establishment."""
+
+    code = "lot-hold-not-found"
 
 
 class HoldNotFound(NotFound):
@@ -85,6 +92,8 @@ class UnitView:
     manufacturer_address: str
     manufacturer_website: str
     vigilance_email: str
+    ward_id: UUID | None
+    ward_name: str | None
 
     @property
     def number(self) -> str:
@@ -98,27 +107,6 @@ class UnitView:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitLine:
-    """One unit in a list."""
-
-    id: UUID
-    sequence: int
-    state: UnitState
-    lot_number: str | None
-    serial_number: str | None
-    expiration_date: date | None
-    reference: str
-    designation: str
-    manufacturer_name: str
-    open_hold_count: int
-
-    @property
-    def number(self) -> str:
-        """Return the number on our label."""
-        return unit_label.format(self.sequence)
-
-
-@dataclass(frozen=True, slots=True)
 class LifeEvent:
     """One event in the life of a unit."""
 
@@ -128,15 +116,8 @@ class LifeEvent:
     actor_name: str
     ward_name: str | None
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnitFilters:
-    """What a list of units is narrowed to."""
-
-    text: str = ""
-    """A unit number, a lot, a serial number, a reference or a UDI-DI: the whole of it."""
-    state: UnitState | None = None
+    details: dict[str, Any]
+    """Names of the people who asked and received, where they were given."""
 
 
 def _candidates() -> _Query:
@@ -178,7 +159,7 @@ def _candidates() -> _Query:
     )
 
 
-_CANDIDATES = _candidates()
+_CANDIDATES = DirectStatement(_candidates())
 
 
 def read_unit_number(number: str) -> int:
@@ -212,7 +193,7 @@ def find_candidates(
         "serial_number": serial_number,
         "expiration_date": expiration_date,
     }
-    rows = session.execute(_CANDIDATES, parameters).all()
+    rows = _CANDIDATES.rows(session, parameters)
     return [Candidate(catalogue.read_definition(row), *row[_WIDTH:]) for row in catalogue.best_found(rows)]
 
 
@@ -236,14 +217,21 @@ _UNIT: _Query = (
         Manufacturer.address,
         Manufacturer.website,
         Manufacturer.vigilance_email,
+        Device.ward_id,
+        Ward.name.label("ward_name"),
     )
     .select_from(Device)
+    .outerjoin(Ward, Ward.id == Device.ward_id)
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
     .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
 )
-_UNIT_BY_SEQUENCE = _UNIT.where(Device.sequence == bindparam("sequence"))
-_UNIT_BY_ID = _UNIT.where(Device.id == bindparam("device_id"))
-_OPEN_HOLDS = (
+_BY_SEQUENCE = _UNIT.where(Device.sequence == bindparam("sequence"))
+_BY_ID = _UNIT.where(Device.id == bindparam("device_id"))
+_UNIT_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE)
+_UNIT_BY_ID = DirectStatement(_BY_ID)
+_LOCKED_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE.with_for_update(of=Device))
+_LOCKED_BY_ID = DirectStatement(_BY_ID.with_for_update(of=Device))
+_OPEN_HOLDS = DirectStatement(
     select(Hold.id, Hold.cause, Hold.reason, Hold.source_ref, Hold.opened_at, Hold.opened_by_name)
     .where(Hold.device_id == bindparam("device_id"), Hold.closed_at.is_(None))
     .order_by(Hold.opened_at, Hold.id)
@@ -262,21 +250,21 @@ def get_unit_by_id(session: Session, device_id: UUID) -> UnitView:
 
 def get_unit_for_update(session: Session, number: str) -> UnitView:
     """Return the unit that carries our label ``number``, locked, or raise ``UnitNotFound``."""
-    return _get_unit(session, _UNIT_BY_SEQUENCE.with_for_update(of=Device), {"sequence": read_unit_number(number)})
+    return _get_unit(session, _LOCKED_BY_SEQUENCE, {"sequence": read_unit_number(number)})
 
 
 def get_unit_by_id_for_update(session: Session, device_id: UUID) -> UnitView:
     """Return one unit, locked, or raise ``UnitNotFound``."""
-    return _get_unit(session, _UNIT_BY_ID.with_for_update(of=Device), {"device_id": device_id})
+    return _get_unit(session, _LOCKED_BY_ID, {"device_id": device_id})
 
 
-def _get_unit(session: Session, statement: _Query, parameters: dict[str, object]) -> UnitView:
-    row = session.execute(statement, parameters).one_or_none()
+def _get_unit(session: Session, statement: DirectStatement, parameters: dict[str, object]) -> UnitView:
+    row = statement.first(session, parameters)
     if row is None:
         raise UnitNotFound(
             N_("There is no unit with this number."), next_step=N_("Scan our label, or type all thirteen characters.")
         )
-    holds = session.execute(_OPEN_HOLDS, {"device_id": row.device_id}).all()
+    holds = _OPEN_HOLDS.rows(session, {"device_id": row.device_id})
     return UnitView(
         catalogue.read_definition(row),
         tuple([HoldView(*hold) for hold in holds]),
@@ -284,72 +272,18 @@ def _get_unit(session: Session, statement: _Query, parameters: dict[str, object]
     )
 
 
-_LINE_COLUMNS = (
-    Device.id,
-    Device.sequence,
-    Device.state,
-    Device.lot_number,
-    Device.serial_number,
-    Device.expiration_date,
-    DeviceDefinition.reference,
-    DeviceDefinition.designation,
-    Manufacturer.name.label("manufacturer_name"),
-    select(func.count())
-    .where(Hold.device_id == Device.id, Hold.closed_at.is_(None))
-    .correlate(Device)
-    .scalar_subquery()
-    .label("open_hold_count"),
-)
-_LINES = (
-    select(*_LINE_COLUMNS)
-    .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
-    .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
-)
-
-
-def list_units(session: Session, *, before: int | None, limit: int, filters: UnitFilters) -> Sequence[UnitLine]:
-    """Return units, newest first, that come before the sequence ``before``; the cost is that of what is shown."""
-    conditions = []
-    if before is not None:
-        conditions.append(Device.sequence < before)
-    if filters.state is not None:
-        conditions.append(Device.state == filters.state)
-    if filters.text:
-        found = _matching(filters.text, conditions, limit)
-        conditions = [Device.sequence.in_(select(found.c.sequence))]
-    statement = _LINES.where(*conditions).order_by(Device.sequence.desc()).limit(limit)
-    return [UnitLine(*row) for row in session.execute(statement)]
-
-
-def _matching(text: str, conditions: list[Any], limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own subquery type
-    """Return the sequences of one search: each way to match has an index of its own, so each is asked alone."""
-    newest = select(Device.sequence).where(*conditions).order_by(Device.sequence.desc()).limit(limit)
-    if unit_label.is_unit_label(text):
-        return newest.where(Device.sequence == read_unit_number(text)).subquery()
-    of_definition = newest.where(Device.definition_id == DefinitionIdentifier.definition_id).lateral()
-    ways = [
-        select(newest.where(Device.lot_number == text).subquery().c.sequence),
-        select(newest.where(Device.serial_number == text).subquery().c.sequence),
-        select(of_definition.c.sequence)  # one walk of the index per definition, never one over the whole stock
-        .select_from(DefinitionIdentifier)
-        .join(of_definition, true())
-        .where(DefinitionIdentifier.value == text),
-    ]
-    return union(*ways).subquery()
-
-
-def list_units_of_lot(session: Session, *, lot_number: str, definition_id: UUID | None = None) -> Sequence[UnitLine]:
-    """Return every unit of a lot, oldest first."""
-    statement = _LINES.where(Device.lot_number == lot_number)
-    if definition_id is not None:
-        statement = statement.where(Device.definition_id == definition_id)
-    return [UnitLine(*row) for row in session.execute(statement.order_by(Device.sequence))]
-
-
 def life_of(session: Session, device_id: UUID) -> Sequence[LifeEvent]:
     """Return the events in the life of a unit, oldest first."""
     statement = (
-        select(Movement.at, Movement.event, Movement.state_after, Movement.actor_name, Ward.name, Movement.reason)
+        select(
+            Movement.at,
+            Movement.event,
+            Movement.state_after,
+            Movement.actor_name,
+            Ward.name,
+            Movement.reason,
+            Movement.details,
+        )
         .outerjoin(Ward, Ward.id == Movement.ward_id)
         .where(Movement.device_id == device_id)
         .order_by(Movement.at, Movement.id)
@@ -360,3 +294,160 @@ def life_of(session: Session, device_id: UUID) -> Sequence[LifeEvent]:
 def list_holds(session: Session, device_id: UUID) -> Sequence[Hold]:
     """Return every hold there was on a unit, oldest first."""
     return session.scalars(select(Hold).where(Hold.device_id == device_id).order_by(Hold.opened_at, Hold.id)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class LotHoldLine:
+    """A block on a lot, in a list."""
+
+    id: UUID
+    lot_number: str
+    cause: HoldCause
+    reason: str
+    source_ref: str
+    opened_at: datetime
+    opened_by_name: str
+    closed_at: datetime | None
+    closed_by_name: str | None
+    close_reason: str | None
+    reference: str
+    designation: str
+    held_count: int
+    """Units that a hold of this block still keeps."""
+
+
+def list_lot_holds(session: Session, *, limit: int, before: LotHold | None = None) -> Sequence[LotHoldLine]:
+    """Return the blocks on lots, newest first, those opened before ``before``."""
+    held = (
+        select(func.count())
+        .select_from(Hold)
+        .join(Device, Device.id == Hold.device_id)
+        .where(*_set_with(LotHold))
+        .correlate(LotHold)
+        .scalar_subquery()
+    )
+    statement: _Query = select(
+        LotHold.id,
+        LotHold.lot_number,
+        LotHold.cause,
+        LotHold.reason,
+        LotHold.source_ref,
+        LotHold.opened_at,
+        LotHold.opened_by_name,
+        LotHold.closed_at,
+        LotHold.closed_by_name,
+        LotHold.close_reason,
+        DeviceDefinition.reference,
+        DeviceDefinition.designation,
+        held,
+    ).join(DeviceDefinition, DeviceDefinition.id == LotHold.definition_id)
+    order = tuple_(LotHold.opened_at, LotHold.id)
+    if before is not None:
+        statement = statement.where(order < tuple_(before.opened_at, before.id))
+    statement = statement.order_by(LotHold.opened_at.desc(), LotHold.id.desc()).limit(limit)
+    return [LotHoldLine(*row) for row in session.execute(statement)]
+
+
+def _set_with(block: LotHold | type[LotHold]) -> tuple[Any, ...]:
+    """Return the conditions of a hold on a unit that was set with the block on its lot, and is still open."""
+    return (
+        Device.lot_number == block.lot_number,
+        Device.definition_id == block.definition_id,
+        Hold.source_ref == block.source_ref,
+        Hold.opened_at == block.opened_at,
+        Hold.closed_at.is_(None),
+    )
+
+
+def get_lot_hold(session: Session, lot_hold_id: UUID) -> LotHold:
+    """Return one block on a lot.
+
+    Raises:
+        LotHoldNotFound: there is none with this id here.
+    """
+    block = session.get(LotHold, lot_hold_id)
+    if block is None:
+        raise LotHoldNotFound(N_("There is no such block on a lot."))
+    return block
+
+
+def get_lot_hold_for_update(session: Session, lot_hold_id: UUID) -> LotHold:
+    """Return one block on a lot, locked.
+
+    Raises:
+        LotHoldNotFound: there is none with this id here.
+    """
+    block = session.get(LotHold, lot_hold_id, with_for_update=True, populate_existing=True)
+    if block is None:
+        raise LotHoldNotFound(N_("There is no such block on a lot."))
+    return block
+
+
+def list_holds_set_with(session: Session, block: LotHold) -> Sequence[UUID]:
+    """Return the open holds on units that were set with the block on their lot."""
+    statement = select(Hold.id).join(Device, Device.id == Hold.device_id).where(*_set_with(block))
+    return session.scalars(statement.order_by(Hold.id)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingHold:
+    """An open hold on a unit, in a list."""
+
+    id: UUID
+    cause: HoldCause
+    reason: str
+    opened_at: datetime
+    opened_by_name: str
+    sequence: int
+    lot_number: str | None
+    reference: str
+    designation: str
+
+    @property
+    def number(self) -> str:
+        """Return the number on our label."""
+        return unit_label.format(self.sequence)
+
+
+def list_waiting_holds(session: Session, *, limit: int, after: Hold | None = None) -> Sequence[WaitingHold]:
+    """Return the open holds on units, the one that waits longest first."""
+    statement = (
+        select(
+            Hold.id,
+            Hold.cause,
+            Hold.reason,
+            Hold.opened_at,
+            Hold.opened_by_name,
+            Device.sequence,
+            Device.lot_number,
+            DeviceDefinition.reference,
+            DeviceDefinition.designation,
+        )
+        .join(Device, Device.id == Hold.device_id)
+        .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
+        .where(Hold.closed_at.is_(None))
+    )
+    if after is not None:
+        statement = statement.where(tuple_(Hold.opened_at, Hold.id) > tuple_(after.opened_at, after.id))
+    return [WaitingHold(*row) for row in session.execute(statement.order_by(Hold.opened_at, Hold.id).limit(limit))]
+
+
+def get_hold(session: Session, hold_id: UUID) -> Hold:
+    """Return one hold, open or closed.
+
+    Raises:
+        HoldNotFound: there is none with this id here.
+    """
+    hold = session.get(Hold, hold_id)
+    if hold is None:
+        raise HoldNotFound(N_("There is no such hold."))
+    return hold
+
+
+def find_moved(session: Session, movement_id: UUID) -> str | None:
+    """Return the number of the unit that a movement moved, None where there is no such movement."""
+    statement = (
+        select(Device.sequence).join(Movement, Movement.device_id == Device.id).where(Movement.id == movement_id)
+    )
+    sequence = session.scalar(statement)
+    return None if sequence is None else unit_label.format(sequence)

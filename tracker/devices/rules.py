@@ -102,6 +102,7 @@ REASON_LABELS: Mapping[str, str] = {
     "individual-patient-missing": N_("the individual derogation names no patient yet"),
     "lot-on-hold": N_("the lot is on hold"),
     "expiry-conflict": N_("two expiry dates disagree"),
+    "shelf-life-past": N_("the last day of use is over"),
 }
 """Words of the reasons for which goods-in opens a hold by itself; people write theirs in their own words."""
 
@@ -113,7 +114,7 @@ ON_HAND = frozenset({UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVE
 
 TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.VALID_RECEIPT: (frozenset({None}), UnitState.RELEASED),
-    Event.INVALID_RECEIPT: (frozenset({None}), UnitState.QUARANTINED),
+    Event.INVALID_RECEIPT: (frozenset({None, UnitState.DELIVERED}), UnitState.QUARANTINED),
     Event.STOCK_IN: (frozenset({UnitState.QUARANTINED}), UnitState.RELEASED),
     Event.DELIVERY: (frozenset({UnitState.RELEASED}), UnitState.DELIVERED),
     Event.RESTOCK: (frozenset({UnitState.DELIVERED}), UnitState.RELEASED),
@@ -124,6 +125,27 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
 }
 """For each event: the states it may come from, and the state it leads to."""
+
+
+_LEAVES_THE_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT, Event.STOCK_IN, Event.STOCK_OUT})
+"""After these a unit is in the pharmacy, or gone; after the others it is where it was."""
+
+
+BACK_FROM_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT})
+"""What a return from a ward is recorded as."""
+
+
+def place_after(event: Event, place: UUID | None, *, ward_id: UUID | None) -> UUID | None:
+    """Return the ward in which a unit stands after an event, None for the pharmacy.
+
+    Args:
+        event: what happened.
+        place: the ward before.
+        ward_id: the ward of a delivery.
+    """
+    if event is Event.DELIVERY:
+        return ward_id
+    return None if event in _LEAVES_THE_WARD else place
 
 
 class EventNotPossible(Conflict):
@@ -229,6 +251,36 @@ def check_deliverable(
     return state_after(Event.DELIVERY, state)
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a pharmacist decides about a unit that comes back from a ward."""
+
+    event: Event
+    hold_reason: str
+    """Why it is blocked; empty where nothing new blocks it."""
+
+
+def inspect_return(
+    state: UnitState, *, open_hold_count: int, expiration_date: date | None, today: date, doubt: str
+) -> Inspection:
+    """Return what becomes of a unit that comes back: into stock (REA), or into quarantine (NRE) at any doubt.
+
+    Args:
+        state: it has to be delivered.
+        open_hold_count: a unit on hold comes back into quarantine, whatever the check says.
+        expiration_date: last day of use.
+        today: Paris calendar.
+        doubt: what the check of packaging, sterility and label found wrong; empty where nothing.
+
+    Raises:
+        EventNotPossible: the unit is not with a ward.
+    """
+    state_after(Event.RESTOCK, state)
+    reason = doubt.strip() or ("shelf-life-past" if is_past(expiration_date, today) else "")
+    event = Event.INVALID_RECEIPT if reason or open_hold_count else Event.RESTOCK
+    return Inspection(event, reason)
+
+
 def check_holdable(state: UnitState) -> None:
     """Check that a unit is still in the hospital: only there can it be stopped.
 
@@ -308,6 +360,15 @@ class CreatedUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """To whom a unit goes."""
+
+    ward_id: UUID
+    requested_by: str = ""
+    received_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewMovement:
     """One event to record. ``id`` is the client's where the movement is an action of its own."""
 
@@ -316,3 +377,9 @@ class NewMovement:
     reason: str = ""
     ward_id: UUID | None = None
     requested_by: str = ""
+    received_by: str = ""
+
+    def details(self) -> dict[str, str]:
+        """Return the names of the other people, as they are stored."""
+        names = {"requested_by": self.requested_by, "received_by": self.received_by}
+        return {key: name for key, name in names.items() if name}

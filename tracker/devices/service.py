@@ -4,7 +4,7 @@ The state of a unit is written only here, always with the movement that leads to
 whoever holds a lot, takes the same lock first (:func:`lock_identity`): no unit slips in between.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,12 +14,15 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.db import DirectStatement
 from tracker.devices import queries, rules
 from tracker.devices.models import Device, Hold, Movement
 from tracker.devices.queries import HoldNotFound, UnitView
 from tracker.devices.rules import (
     CreatedUnit,
     Event,
+    Handover,
+    HoldCause,
     NewHold,
     NewMovement,
     NewUnit,
@@ -35,9 +38,12 @@ class HoldClosed(Conflict):
     code = "hold-closed"
 
 
-_LOCK = text(
-    "select pg_advisory_xact_lock(hashtextextended(:request, 0)),"
-    " pg_advisory_xact_lock(hashtextextended(:lot, 0)), pg_advisory_xact_lock(hashtextextended(:serial, 0))"
+_LOCK = DirectStatement(
+    text(
+        "select pg_advisory_xact_lock(hashtextextended(:request, 0)) as request,"
+        " pg_advisory_xact_lock(hashtextextended(:lot, 0)) as lot,"
+        " pg_advisory_xact_lock(hashtextextended(:serial, 0)) as serial"
+    )
 )
 
 
@@ -55,22 +61,25 @@ def lock_identity(
         "lot": f"lot:{establishment_id}:{lot_number}" if lot_number else f"request:{request_id}",
         "serial": f"serial:{establishment_id}:{serial_number}" if serial_number else f"request:{request_id}",
     }
-    session.execute(_LOCK, names)
+    _LOCK.rows(session, names)
 
 
-_CREATE = text(
-    "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number, expiration_date,"
-    " manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
-    " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
-    " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
-    " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
-    " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
-    " :actor_name, :reason, '{}')),"
-    " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
-    " opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid), cast(:device_id as uuid),"
-    " cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text), cast(:now as timestamptz),"
-    " cast(:actor_id as uuid), cast(:actor_name as text) where cast(:hold_id as uuid) is not null)"
-    " select sequence from unit"
+_CREATE = DirectStatement(
+    text(
+        "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number,"
+        " expiration_date, manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
+        " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
+        " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
+        " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
+        " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
+        " :actor_name, :reason, '{}')),"
+        " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at,"
+        " opened_by_id, opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid),"
+        " cast(:device_id as uuid), cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text),"
+        " cast(:now as timestamptz), cast(:actor_id as uuid), cast(:actor_name as text)"
+        " where cast(:hold_id as uuid) is not null)"
+        " select sequence from unit"
+    )
 )
 
 
@@ -107,7 +116,7 @@ def create_unit(
         "hold_reason": hold.reason if hold else None,
         "hold_source": hold.source_ref if hold else None,
     }
-    sequence: int = session.execute(_CREATE, values).scalar_one()
+    sequence: int = _CREATE.first(session, values).sequence
     unit = CreatedUnit(device_id, sequence, state)
     audit.append(
         session,
@@ -134,10 +143,11 @@ def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, n
         "actor_name": actor.display_name,
         "ward_id": new.ward_id,
         "reason": new.reason,
-        "details": {"requested_by": new.requested_by} if new.requested_by else {},
+        "details": new.details(),
     }
     session.execute(insert(Movement).values(values))
-    session.execute(update(Device).where(Device.id == unit.id).values(state=state))
+    place = rules.place_after(new.event, unit.ward_id, ward_id=new.ward_id)
+    session.execute(update(Device).where(Device.id == unit.id).values(state=state, ward_id=place))
     return state
 
 
@@ -145,8 +155,7 @@ def deliver_unit(
     session: Session,
     number: str,
     *,
-    ward_id: UUID,
-    requested_by: str,
+    to: Handover,
     movement_id: UUID,
     actor: Actor,
     now: datetime,
@@ -167,13 +176,19 @@ def deliver_unit(
     unit = queries.get_unit_for_update(session, number)
     earlier = session.get(Movement, movement_id)
     if earlier is not None:
-        check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, ward_id))
+        check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, to.ward_id))
         return earlier.state_after
-    ward = organisation.get_ward(session, ward_id)
+    ward = organisation.get_ward(session, to.ward_id)
     rules.check_deliverable(
         unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today
     )
-    movement = NewMovement(movement_id, Event.DELIVERY, ward_id=ward.id, requested_by=requested_by.strip())
+    movement = NewMovement(
+        movement_id,
+        Event.DELIVERY,
+        ward_id=ward.id,
+        requested_by=to.requested_by.strip(),
+        received_by=to.received_by.strip(),
+    )
     state = _move(session, unit, new=movement, actor=actor, now=now)
     audit.append(
         session,
@@ -181,6 +196,52 @@ def deliver_unit(
         action="unit:delivered",
         subject=f"device:{unit.id}",
         details={"number": unit.number, "ward": ward.code},
+        now=now,
+    )
+    return state
+
+
+def return_unit(
+    session: Session,
+    number: str,
+    *,
+    doubt: str,
+    returned_by: str,
+    movement_id: UUID,
+    actor: Actor,
+    now: datetime,
+    today: date,
+) -> UnitState:
+    """Take a unit back from a ward after a check: into stock when nothing is wrong, else into quarantine.
+
+    The same request again changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not deliver, nor take back.
+        UnitNotFound: there is no such unit here.
+        EventNotPossible: it is not with a ward.
+        RequestIdReused: the id belongs to another movement.
+    """
+    actor.require(Permission.UNIT_DELIVER)
+    unit = queries.get_unit_for_update(session, number)
+    earlier = session.get(Movement, movement_id)
+    if earlier is not None:
+        check_same_request(is_same=earlier.device_id == unit.id and earlier.event in rules.BACK_FROM_WARD)
+        return earlier.state_after
+    found = rules.inspect_return(
+        unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today, doubt=doubt
+    )
+    back = NewMovement(movement_id, found.event, found.hold_reason, ward_id=unit.ward_id, requested_by=returned_by)
+    state = _move(session, unit, new=back, actor=actor, now=now)
+    if found.hold_reason:
+        hold = NewHold(HoldCause.PHARMACIST, found.hold_reason, f"movement:{movement_id}")
+        _add_hold(session, db.new_id(), unit=unit, hold=hold, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="unit:returned",
+        subject=f"device:{unit.id}",
+        details={"number": unit.number, "state": state.value, "reason": found.hold_reason},
         now=now,
     )
     return state
@@ -228,16 +289,18 @@ def open_hold(session: Session, hold_id: UUID, *, number: str, hold: NewHold, ac
         check_same_request(is_same=(earlier.device_id, earlier.reason) == (unit.id, reason))
         return earlier
     rules.check_holdable(unit.state)
+    return _add_hold(session, hold_id, unit=unit, hold=replace(hold, reason=reason), actor=actor, now=now)
+
+
+def _add_hold(session: Session, hold_id: UUID, *, unit: UnitView, hold: NewHold, actor: Actor, now: datetime) -> Hold:
     opened = Hold(
         id=hold_id,
         establishment_id=actor.establishment_id,
         device_id=unit.id,
-        cause=hold.cause,
-        reason=reason,
-        source_ref=hold.source_ref,
         opened_at=now,
         opened_by_id=actor.id,
         opened_by_name=actor.display_name,
+        **asdict(hold),
     )
     session.add(opened)
     audit.append(
@@ -245,7 +308,7 @@ def open_hold(session: Session, hold_id: UUID, *, number: str, hold: NewHold, ac
         actor=actor,
         action="hold:opened",
         subject=f"hold:{hold_id}",
-        details={"number": unit.number, "cause": hold.cause.value, "reason": reason},
+        details={"number": unit.number, "cause": hold.cause.value, "reason": hold.reason},
         now=now,
     )
     return opened
@@ -298,8 +361,8 @@ def _close(session: Session, hold_id: UUID, *, unit: UnitView, reason: str, acto
 
 _HOLD_LOT = text(
     "insert into lot_hold (id, establishment_id, definition_id, lot_number, cause, reason, source_ref, opened_at,"
-    " opened_by_id) values (:id, :establishment_id, :definition_id, :lot_number, :cause, :reason, :source_ref, :now,"
-    " :actor_id)"
+    " opened_by_id, opened_by_name) values (:id, :establishment_id, :definition_id, :lot_number, :cause, :reason,"
+    " :source_ref, :now, :actor_id, :actor_name)"
 )
 _HOLD_UNITS = text(
     "insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
@@ -367,3 +430,38 @@ def hold_lot(
         now=now,
     )
     return count
+
+
+def release_lot(session: Session, lot_hold_id: UUID, *, reason: str, actor: Actor, now: datetime) -> int:
+    """Lift the block on a lot with a reason, and release the holds it set on units; return how many there were.
+
+    Units that another hold blocks stay blocked, and so do those that goods-in quarantined because of the lot: each of
+    them is judged by itself.
+
+    Raises:
+        NotPermitted: the actor may not release.
+        LotHoldNotFound: there is no such block here.
+        ReasonMissing: nothing was written.
+        HoldClosed: somebody else lifted it already.
+    """
+    actor.require(Permission.HOLD_RELEASE)
+    block = queries.get_lot_hold_for_update(session, lot_hold_id)
+    reason = rules.check_reason(reason)
+    if block.closed_at is not None:
+        raise HoldClosed(
+            N_("The block on this lot was already lifted."), next_step=N_("Look at the list to see by whom and why.")
+        )
+    block.closed_at, block.closed_by_id, block.closed_by_name = now, actor.id, actor.display_name
+    block.close_reason = reason
+    held = queries.list_holds_set_with(session, block)
+    for hold_id in held:
+        release_hold(session, hold_id, reason=reason, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="lot:released",
+        subject=f"lot_hold:{lot_hold_id}",
+        details={"lot": block.lot_number, "count": str(len(held)), "reason": reason},
+        now=now,
+    )
+    return len(held)

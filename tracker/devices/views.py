@@ -1,32 +1,30 @@
-"""Pages of the stock and of one unit."""
+"""Pages of one unit with its life, and of what is on hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners.udi.unit import is_unit_label
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.catalogue.forms import one_line, words
+from tracker.catalogue.forms import words
 from tracker.catalogue.rules import KIND_LABELS
 from tracker.devices import forms, queries, rules, service
 from tracker.devices.models import Hold
-from tracker.devices.queries import LifeEvent, UnitFilters
-from tracker.devices.rules import HoldCause, NewHold, UnitState
+from tracker.devices.queries import LifeEvent, LotHoldLine, WaitingHold
+from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
 from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 
 bp = Blueprint("devices", __name__, template_folder="templates")
 
 PAGE_LENGTH = 50
-_HIGHEST_SEQUENCE = 10**9
 Code = TypeVar("Code", bound=StrEnum)
 
 
@@ -39,39 +37,6 @@ class ShownEvent:
     label: str
     by: str
     detail: str
-
-
-@bp.get("/units")
-@http.requires(Permission.UNIT_READ)
-def index() -> Response:
-    """Show the stock, newest first; a scanned unit label leads straight to its unit."""
-    text = one_line(request.args.get("q"))[:200]
-    if is_unit_label(text):
-        return redirect(url_for("devices.show", number=text.upper()), code=303)
-    state = request.args.get("state", "")
-    filters = UnitFilters(text=text, state=UnitState(state) if state in set(UnitState) else None)
-    before = request.args.get("before", type=int)
-    with http.transaction() as session:
-        units = queries.list_units(session, before=_sequence(before), limit=PAGE_LENGTH + 1, filters=filters)
-    shown = units[:PAGE_LENGTH]
-    page = render_template(
-        "devices/index.html",
-        units=shown,
-        filters=filters,
-        states=_words(rules.STATE_LABELS),
-        older=_stock_address(filters, before=shown[-1].sequence) if len(units) > PAGE_LENGTH else None,
-        newest=_stock_address(filters, before=None) if before is not None else None,
-        may_receive=http.current_actor().can(Permission.RECEPTION_WRITE),
-    )
-    return make_response(page)
-
-
-def _sequence(before: int | None) -> int | None:
-    return None if before is None else max(0, min(before, _HIGHEST_SEQUENCE))
-
-
-def _stock_address(filters: UnitFilters, *, before: int | None) -> str:
-    return url_for("devices.index", q=filters.text or None, state=filters.state, before=before)
 
 
 def _words(labels: Mapping[Code, str]) -> dict[str, str]:
@@ -116,6 +81,8 @@ def _unit_page(
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",
         may_deliver=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
+        may_take_back=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.DELIVERED,
+        place=_("Pharmacy") if unit.state in rules.ON_HAND else _("No longer here"),
         may_hold=actor.can(Permission.HOLD_OPEN) and unit.state in rules.ON_HAND,
         may_release=actor.can(Permission.HOLD_RELEASE),
         may_print=actor.can(Permission.RECEPTION_WRITE),
@@ -127,11 +94,17 @@ def _unit_page(
 
 def _shown(event: LifeEvent) -> ShownEvent:
     reason = "; ".join(_(part) for part in rules.reason_parts(event.reason))
-    detail = ", ".join(part for part in (event.ward_name or "", reason) if part)
+    asked, received = event.details.get("requested_by"), event.details.get("received_by")
+    people = (
+        _("asked for by %(name)s", name=asked) if asked and event.event is Event.DELIVERY else "",
+        _("brought back by %(name)s", name=asked) if asked and event.event is not Event.DELIVERY else "",
+        _("received by %(name)s", name=received) if received else "",
+    )
+    detail = ", ".join(part for part in (event.ward_name or "", *people, reason) if part)
     return ShownEvent(event.at, event.event.value, _(rules.EVENT_LABELS[event.event]), event.actor_name, detail)
 
 
-def _reason(hold: Hold) -> str:
+def _reason(hold: Hold | LotHoldLine | WaitingHold) -> str:
     return "; ".join(_(part) for part in rules.reason_parts(hold.reason))
 
 
@@ -172,8 +145,7 @@ def deliver_now(number: str) -> Response:
             service.deliver_unit(
                 session,
                 number,
-                ward_id=UUID(form.ward.data),
-                requested_by=one_line(form.requested_by.data),
+                to=form.handover(),
                 movement_id=http.read_request_id(form.request_id.data),
                 actor=http.current_actor(),
                 now=now,
@@ -227,3 +199,67 @@ def release_hold(number: str, hold_id: UUID) -> Response:
     word = _(rules.STATE_LABELS[state])
     flash(_("The hold is released. The unit %(number)s is now: %(state)s.", number=number, state=word), "success")
     return redirect(url_for("devices.show", number=number), code=303)
+
+
+@bp.get("/holds")
+@http.requires(Permission.UNIT_READ)
+def holds() -> Response:
+    """Show the lots that are blocked, and the units that wait for a decision, the one that waits longest first."""
+    return _holds_page()
+
+
+def _holds_page(
+    *, form: forms.ReleaseForm | None = None, failed_id: UUID | None = None, error: TraceError | None = None
+) -> Response:
+    with http.transaction() as session:
+        lots_before = request.args.get("lots_before", type=UUID)
+        units_after = request.args.get("units_after", type=UUID)
+        first_lot = queries.get_lot_hold(session, lots_before) if lots_before else None
+        first_unit = queries.get_hold(session, units_after) if units_after else None
+        lots = queries.list_lot_holds(session, limit=PAGE_LENGTH + 1, before=first_lot)
+        units = queries.list_waiting_holds(session, limit=PAGE_LENGTH + 1, after=first_unit)
+    page = render_template(
+        "devices/holds.html",
+        lots=lots[:PAGE_LENGTH],
+        units=units[:PAGE_LENGTH],
+        words=_reason,
+        causes=_words(rules.CAUSE_LABELS),
+        earlier_lots=_behind("lots_before", lots),
+        later_units=_behind("units_after", units),
+        is_first_page=not (lots_before or units_after),
+        form=form or forms.ReleaseForm(formdata=None),
+        failed_id=failed_id,
+        error=http.error_sentence(error) if error else "",
+        error_next=http.sentence(error.next_step) if error else "",
+        may_release=http.current_actor().can(Permission.HOLD_RELEASE),
+        may_recall=http.current_actor().can(Permission.RECALL_READ),
+    )
+    return make_response(page, http.status_of(error) if error else 422 if form else 200)
+
+
+def _behind(name: str, found: Sequence[LotHoldLine] | Sequence[WaitingHold]) -> str | None:
+    """Return the address of the page behind the first lines found, None where there is none."""
+    if len(found) <= PAGE_LENGTH:
+        return None
+    asked: dict[str, Any] = {name: found[PAGE_LENGTH - 1].id}
+    return url_for("devices.holds", **asked)
+
+
+@bp.post("/lot-holds/<uuid:lot_hold_id>/release")
+@http.requires(Permission.HOLD_RELEASE)
+def release_lot(lot_hold_id: UUID) -> Response:
+    """Lift the block on a lot, with the holds it set on units."""
+    form = forms.ReleaseForm()
+    with http.transaction() as session:
+        lot = queries.get_lot_hold(session, lot_hold_id).lot_number
+    if not form.validate():
+        return _holds_page(form=form, failed_id=lot_hold_id)
+    try:
+        with http.transaction() as session:
+            count = service.release_lot(
+                session, lot_hold_id, reason=words(form.reason), actor=http.current_actor(), now=clock.utc_now()
+            )
+    except (Conflict, InvalidInput, RuleRefused) as error:
+        return _holds_page(form=form, failed_id=lot_hold_id, error=error)
+    flash(_("The lot %(lot)s is no longer blocked; holds released: %(count)s.", lot=lot, count=count), "success")
+    return redirect(url_for("devices.holds"), code=303)

@@ -82,6 +82,9 @@ _SENTENCES: Mapping[str, str] = {
     "quantity-many": N_("The label announces %(count)s units; this scan makes one."),
     "check-digit-overridden": N_("The wrong check digit was passed over, with this reason: %(reason)s"),
     "reading-chosen": N_("A person chose among several readings of the code, comparing with the print."),
+    "reader-changed": N_("The reader of this workstation sends an identifier, and none arrived whole."),
+    "keyboard-repaired": N_("The keyboard had changed this text; it was put right, and a check proves it."),
+    "keyboard-suspected": N_("This text looks as if a wrong keyboard or Caps Lock had changed it."),
     "entered-by-hand": N_("Typed by a person, in whole or in part: no code proves it."),
     "derogation-demonstration": N_("This derogation is fictional: demonstration only."),
 }
@@ -116,6 +119,9 @@ _NEXT_STEPS: Mapping[str, str] = {
     "derogation-ending-soon": N_("Ask the manufacturer whether an extension is requested."),
     "derogation-individual": N_("Keep the unit for this patient."),
     "shelf-life-short": N_("Use it first."),
+    "reader-changed": N_("Unless you typed it: switch Caps Lock off and calibrate this workstation's reader again."),
+    "keyboard-repaired": N_("Calibrate the reader of this workstation: then nothing has to be concluded."),
+    "keyboard-suspected": N_("Switch Caps Lock off, calibrate the reader of this workstation, scan again."),
     "quantity-many": N_("Open the pack and scan each unit."),
 }
 _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
@@ -154,6 +160,9 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "quantity-many": (Outcome.ACCEPTED, _IN_STOCK),
     "check-digit-overridden": (Outcome.ACCEPTED, _BENCH),
     "reading-chosen": (Outcome.ACCEPTED, _BENCH),
+    "reader-changed": (Outcome.ACCEPTED, _BENCH),
+    "keyboard-repaired": (Outcome.ACCEPTED, _BENCH),
+    "keyboard-suspected": (Outcome.ACCEPTED, _BENCH),
     "entered-by-hand": (Outcome.ACCEPTED, N_("DGOS instruction of 15 June 2015")),
     "derogation-demonstration": (Outcome.ACCEPTED, N_("Demonstration data")),
 }

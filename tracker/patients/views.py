@@ -7,7 +7,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners import PatientIdentity, Scan, Standard, Status, scan
+from scanners import PatientIdentity, Scan, Standard, Status
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.db import Session
@@ -15,6 +15,7 @@ from tracker.errors import N_, Conflict, InvalidInput
 from tracker.patients import forms, queries, service
 from tracker.patients.queries import PatientView
 from tracker.patients.rules import IDENTITY_LABELS, SEX_LABELS, TEST_OIDS, IdentityStatus, Sex
+from tracker.workstations.forms import read_typed
 
 bp = Blueprint("patients", __name__, template_folder="templates")
 
@@ -37,13 +38,14 @@ def index() -> Response:
 def search() -> Response:
     """Find patients by INS barcode, IPP or birth family name; sent as a form, so that no address holds a name."""
     text = request.form.get("raw", "").strip("\r\n\t")
-    read = scan(text, reference_date=clock.paris_day(clock.utc_now()))
+    with http.transaction() as session:
+        read = read_typed(session, text, today=clock.paris_day(clock.utc_now())).scan
     try:
         _check_readable(read)
     except NotAPatientLabel as error:
         return _results((), asked=False, error=error)
     with http.transaction() as session:
-        found = _find(session, text, read)
+        found = _find(session, read)
     if len(found) == 1:
         return redirect(f"/patients/{found[0].id}", code=303)
     return _results(found, asked=bool(text.strip()), scanned=read)
@@ -65,14 +67,14 @@ def _check_readable(read: Scan) -> None:
         )
 
 
-def _find(session: Session, text: str, read: Scan) -> Sequence[PatientView]:
-    if not text.strip():
-        return ()
+def _find(session: Session, read: Scan) -> Sequence[PatientView]:
     if read.status is Status.PATIENT and read.patient is not None:
         by_ins = queries.find_by_ins(session, read.patient.matricule, read.patient.oid)
         return (by_ins,) if by_ins else ()
-    by_ipp = queries.find_by_ipp(session, text)
-    return (by_ipp,) if by_ipp else queries.list_by_name(session, text)
+    if not read.content.strip():
+        return ()
+    by_ipp = queries.find_by_ipp(session, read.content)
+    return (by_ipp,) if by_ipp else queries.list_by_name(session, read.content)
 
 
 def _results(
@@ -85,7 +87,7 @@ def _results(
         asked=asked,
         sex_words=_sex_words(),
         may_write=http.current_actor().can(Permission.PATIENT_WRITE),
-        typed=scanned.raw.strip() if scanned else "",
+        typed=scanned.content.strip() if scanned else "",
         new_form=_prefilled(identity) if identity else None,
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",

@@ -10,14 +10,18 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from scanners import Scan, Standard, Status, Udi
+from scanners.readers.wedge import Profile
 from tracker import clock, http
 from tracker.actor import Permission
+from tracker.db import Session
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.findings.rules import Outcome, worded
 from tracker.reception import forms, service
 from tracker.reception.models import Reception
 from tracker.reception.queries import Assessment, Box, LineView, NewReception
 from tracker.reception.rules import Purpose
+from tracker.workstations import queries as workstations
+from tracker.workstations.rules import Capture, Reader
 
 api = APIBlueprint(
     "reception_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -32,6 +36,7 @@ class ScanBody(BaseModel):
     text: str = Field(max_length=forms.MAX_RAW_LENGTH, description="Control characters included")
     purpose: Purpose = Field(default=Purpose.RECEIVE, description="May it come in, or may it be used")
     group_separator_known: bool = Field(default=False, description="The reader is known to pass GS (ASCII 29) on")
+    workstation_id: UUID | None = Field(default=None, description="Whose calibration the text is read by")
 
 
 class TypedBody(BaseModel):
@@ -64,6 +69,7 @@ class LineBody(BaseModel):
     reading: int | None = Field(default=None, ge=0, description="Which reading of an ambiguous text a person chose")
     override: str = Field(default="", max_length=300, description="Reason to pass over a wrong check digit")
     group_separator_known: bool = False
+    workstation_id: UUID | None = Field(default=None, description="Whose calibration the text is read by")
 
 
 class ReceptionBody(BaseModel):
@@ -252,14 +258,22 @@ def _line_answer(line: LineView) -> dict[str, object]:
     }
 
 
+def _read(session: Session, text: str, *, today: date, body: ScanBody | LineBody) -> Capture:
+    """Return what a text says, by the workstation that the program names, or as the program says of separators."""
+    reader = workstations.get_reader(session, body.workstation_id)
+    if reader.profile is None and body.group_separator_known:
+        reader = Reader(profile=Profile(identifier=False))
+    return reader.read(text, today=today)
+
+
 @api.post("/scans", summary="Judge a scanned text", responses={200: ScanAnswer})
 @http.requires(Permission.UNIT_CHECK)
 def create_scan(body: ScanBody) -> dict[str, object]:
     """Answer what a text says and the verdict on it; write nothing, keep nothing."""
     now = clock.utc_now()
     today = clock.paris_day(now)
-    read = forms.read_text(body.text, today=today, group_separator_known=body.group_separator_known)
     with http.transaction() as session:
+        read = _read(session, body.text, today=today, body=body).scan
         found = service.check(
             session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose
         )
@@ -284,16 +298,17 @@ def create_line(path: ReceptionPath, body: LineBody) -> dict[str, object]:
     today = clock.paris_day(now)
     typed = body.typed or TypedBody()
     is_scanned = body.text is not None or body.typed is None
-    read = forms.read_text(body.text or "", today=today, group_separator_known=body.group_separator_known)
-    box = Box(
-        scan=read if is_scanned else None,
-        entry_method=EntryMethod.SCANNED if is_scanned else EntryMethod.MANUAL,
-        typed=typed.udi(),
-        definition_id=typed.definition_id,
-        reading=body.reading,
-        override=body.override,
-    )
     with http.transaction() as session:
+        arrived = _read(session, body.text or "", today=today, body=body)
+        box = Box(
+            scan=arrived.scan if is_scanned else None,
+            entry_method=EntryMethod.SCANNED if is_scanned else EntryMethod.MANUAL,
+            typed=typed.udi(),
+            definition_id=typed.definition_id,
+            reading=body.reading,
+            override=body.override,
+            reader=arrived.reader,
+        )
         line = service.receive(
             session,
             body.id,

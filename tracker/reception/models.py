@@ -54,6 +54,11 @@ class ReceptionLine(Tenant, Base):
     """``Finding.as_json()`` each."""
     entry_method: Mapped[EntryMethod] = code_column(EntryMethod)
     raw_scan: Mapped[bytes | None]
+    """The text as it arrived."""
+    calibration_id: Mapped[UUID | None] = mapped_column(ForeignKey("calibration.id"))
+    """What the text was read by; None where the workstation was not calibrated."""
+    keyed_scan: Mapped[bytes | None]
+    """What the physical keys meant, where they said something else than the text."""
     lot_number: Mapped[str | None]
     serial_number: Mapped[str | None]
     expiration_date: Mapped[date | None]

@@ -13,6 +13,7 @@ from scanners import Scan, Status, Udi
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.catalogue.queries import FoundDefinition
+from tracker.db import DirectStatement
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
@@ -24,6 +25,9 @@ from tracker.findings.rules import Outcome
 from tracker.reception import rules
 from tracker.reception.models import Reception, ReceptionLine
 from tracker.reception.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, UnitFacts, Verdict
+from tracker.workstations.models import Calibration
+from tracker.workstations.queries import reader_of
+from tracker.workstations.rules import Reader
 
 
 class ReceptionNotFound(NotFound):
@@ -54,6 +58,9 @@ class LineView:
     findings: tuple[Finding, ...]
     entry_method: EntryMethod
     raw_scan: bytes | None
+    """As it arrived; ``reader`` and ``keyed`` read it again as it was read then."""
+    reader: Reader
+    keyed: str
     lot_number: str | None
     serial_number: str | None
     expiration_date: date | None
@@ -97,6 +104,10 @@ class Box:
     """Which of the readings of an ambiguous scan a person chose, counted from 0."""
     override: str = ""
     """Reason to pass over a wrong check digit."""
+    reader: Reader = field(default_factory=Reader)
+    """What the scan was read by."""
+    keyed: str = ""
+    """What the physical keys meant, where they said something else than the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +216,7 @@ def udi_of(box: Box) -> Udi:
 
 def _as_reference(scan: Scan) -> str | None:
     """Return a text of no known standard as a reference to search, None where no reference looks like it."""
-    text = scan.raw.rstrip("\r\n\t")
-    if scan.symbology is not None:
-        text = text[len(f"]{scan.symbology}") :]
+    text = scan.content
     return text.strip() if text.isprintable() and 0 < len(text) <= _LONGEST_REFERENCE else None
 
 
@@ -232,7 +241,7 @@ def _find(session: Session, box: Box, *, udi: Udi, purpose: Purpose) -> _Found:
         unit = _find_unit(session, number) if purpose is Purpose.USE else None
         return _Found(number, unit=unit)
     if udi.udi_di is None and udi.reference is None:
-        return _Found(rules.printable(box.scan.raw) if box.scan else "")
+        return _Found(rules.printable(box.scan.text) if box.scan else "")
     candidates = devices.find_candidates(
         session,
         udi_di=udi.udi_di,
@@ -330,6 +339,9 @@ _LINES = (
         ReceptionLine.findings,
         ReceptionLine.entry_method,
         ReceptionLine.raw_scan,
+        ReceptionLine.calibration_id,
+        ReceptionLine.keyed_scan,
+        Calibration.profile,
         ReceptionLine.lot_number,
         ReceptionLine.serial_number,
         ReceptionLine.expiration_date,
@@ -344,11 +356,12 @@ _LINES = (
         Manufacturer.name.label("manufacturer_name"),
     )
     .outerjoin(Device, Device.id == ReceptionLine.device_id)
+    .outerjoin(Calibration, Calibration.id == ReceptionLine.calibration_id)
     .outerjoin(DeviceDefinition, DeviceDefinition.id == ReceptionLine.definition_id)
     .outerjoin(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
 )
 _LINE = _LINES.where(ReceptionLine.id == bindparam("line_id"))
-_BENCH = (
+_BENCH = DirectStatement(
     select(Reception.id, Reception.closed_at, ReceptionLine.id.label("line_id"))
     .outerjoin(ReceptionLine, ReceptionLine.id == bindparam("line_id"))
     .where(Reception.id == bindparam("reception_id"))
@@ -392,7 +405,7 @@ def get_bench(session: Session, *, reception_id: UUID, line_id: UUID) -> BenchSt
     Raises:
         ReceptionNotFound: there is none with this id here.
     """
-    row = session.execute(_BENCH, {"reception_id": reception_id, "line_id": line_id}).one_or_none()
+    row = _BENCH.first(session, {"reception_id": reception_id, "line_id": line_id})
     if row is None:
         raise ReceptionNotFound(
             N_("There is no such delivery."), next_step=N_("Open the list of deliveries and choose one.")
@@ -427,6 +440,8 @@ def _line(row: Row[*tuple[Any, ...]]) -> LineView:
         findings=tuple([Finding(found["code"], found["data"]) for found in row.findings]),
         entry_method=row.entry_method,
         raw_scan=row.raw_scan,
+        reader=reader_of(row.calibration_id, row.profile),
+        keyed=(row.keyed_scan or b"").decode("utf-8", "surrogatepass"),
         lot_number=row.lot_number,
         serial_number=row.serial_number,
         expiration_date=row.expiration_date,

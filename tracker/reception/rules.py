@@ -133,6 +133,7 @@ def decide(facts: Facts) -> Verdict:
         *_of_shelf_life(facts),
         *_of_entry(facts),
     ]
+    findings = [*findings, *_of_reader(facts)]
     ordered = tuple(sorted(findings, key=lambda finding: _PLACE[finding.code]))
     effects = {FINDINGS[finding.code].effect for finding in ordered}
     outcome = next(effect for effect in reversed(Outcome) if effect in effects)
@@ -276,3 +277,16 @@ def _of_entry(facts: Facts) -> Iterable[Finding]:
         yield Finding("check-digit-overridden", {"reason": facts.override})
     if facts.is_reading_chosen:
         yield Finding("reading-chosen")
+
+
+_READER_FINDINGS = {
+    "no-identifier": "reader-changed",
+    "keyboard-repaired": "keyboard-repaired",
+    "keyboard-suspected": "keyboard-suspected",
+}
+
+
+def _of_reader(facts: Facts) -> Iterable[Finding]:
+    """Give what the text shows of the reader and its keyboard; of a patient's label nothing more is said."""
+    if facts.scan is not None and facts.scan.status is not Status.PATIENT:
+        yield from [Finding(code) for warning, code in _READER_FINDINGS.items() if warning in facts.scan.warnings]

@@ -15,6 +15,7 @@ from scanners import Scan, Status
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.db import DirectStatement
 from tracker.devices import service as device_service
 from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, check_reason
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
@@ -215,8 +216,13 @@ def _same_line(session: Session, line_id: UUID, *, reception_id: UUID, box: Box)
 
 
 def _raw(box: Box) -> bytes | None:
-    """Return the text as it arrived: control characters, NUL and lone surrogates survive."""
-    return None if box.scan is None else box.scan.raw.encode("utf-8", "surrogatepass")
+    """Return the text as it arrived."""
+    return None if box.scan is None else _kept(box.scan.raw)
+
+
+def _kept(text: str) -> bytes:
+    """Return a text as it is stored: control characters, NUL and lone surrogates survive."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _codes(verdict: Verdict) -> str:
@@ -240,7 +246,7 @@ def _make_unit(
         manufacture_date=udi.manufacture_date,
         software_version=udi.software_version,
         udi_di=udi.udi_di,
-        raw_scan=_raw(box),
+        raw_scan=None if box.scan is None else _kept(box.scan.text),
     )
     return device_service.create_unit(
         session,
@@ -265,6 +271,8 @@ def _line(
         findings=assessment.verdict.findings,
         entry_method=box.entry_method,
         raw_scan=_raw(box),
+        reader=box.reader,
+        keyed=box.keyed,
         lot_number=udi.lot,
         serial_number=udi.serial,
         expiration_date=udi.expiration_date,
@@ -292,6 +300,8 @@ def _add_line(session: Session, line: LineView, *, actor: Actor) -> None:
         "findings": [finding.as_json() for finding in line.findings],
         "entry_method": line.entry_method,
         "raw_scan": line.raw_scan,
+        "calibration_id": line.reader.calibration_id,
+        "keyed_scan": _kept(line.keyed) or None,
         "lot_number": line.lot_number,
         "serial_number": line.serial_number,
         "expiration_date": line.expiration_date,
@@ -299,8 +309,11 @@ def _add_line(session: Session, line: LineView, *, actor: Actor) -> None:
         "actor_id": actor.id,
         "actor_name": actor.display_name,
     }
-    kept = session.scalar(_NEW_LINE, values)
+    kept = _NEW_LINE.first(session, values)
     check_same_request(is_same=kept is not None)  # the id of a line of another establishment, which nobody sees here
 
 
-_NEW_LINE = upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id)
+_NEW_LINE = DirectStatement(
+    upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id),
+    columns=ReceptionLine.__table__.columns.keys(),
+)

@@ -30,6 +30,8 @@ from tracker.reception.documents import (
 from tracker.reception.queries import Box, LineView
 from tracker.reception.rules import Purpose
 from tracker.reception.service import PatientLabelScanned
+from tracker.workstations.forms import read_typed
+from tracker.workstations.rules import Capture, Reader
 
 bp = Blueprint("reception", __name__, template_folder="templates")
 
@@ -105,9 +107,10 @@ def _read_again(line: LineView) -> Scan | None:
     """Read the kept text of a line again; the reading of a text never changes from one day to the next."""
     if line.raw_scan is None:
         return None
-    text = line.raw_scan.decode("utf-8", "surrogatepass")
-    has_separators = line.entry_method is EntryMethod.PHOTO and text.startswith(_GS1_PREFIXES)
-    return forms.read_text(text, today=clock.paris_day(line.at), group_separator_known=has_separators)
+    text, today = line.raw_scan.decode("utf-8", "surrogatepass"), clock.paris_day(line.at)
+    if line.entry_method is EntryMethod.PHOTO:
+        return forms.read_text(text, today=today, group_separator_known=text.startswith(_GS1_PREFIXES))
+    return line.reader.read(text, today=today, keyed=line.keyed).scan
 
 
 def _patient_card() -> Card:
@@ -219,13 +222,14 @@ def _receive(reception_id: UUID, raw: str) -> LineView:
     line_id = http.read_request_id(request.form.get("request_id"))
     earlier = _uuid(request.form.get("from_line"))
     if earlier is None:
-        read, method = _read_request(raw, now)
-        box = Box(read, method)
+        arrived, method = _read_request(raw, now)
+        box = Box(arrived.scan, method, reader=arrived.reader, keyed=arrived.keyed)
     else:
         with http.transaction() as session:
             line = queries.get_line(session, earlier)
         reading, override = request.form.get("reading", type=int), request.form.get("override", "")
-        box = Box(_read_again(line), line.entry_method, reading=reading, override=override)
+        read = _read_again(line)
+        box = Box(read, line.entry_method, reading=reading, override=override, reader=line.reader, keyed=line.keyed)
     with http.transaction() as session:
         return service.receive(
             session,
@@ -238,13 +242,15 @@ def _receive(reception_id: UUID, raw: str) -> LineView:
         )
 
 
-def _read_request(raw: str, now: datetime) -> tuple[Scan, EntryMethod]:
+def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
     """Return what the request carries: the photo where there is one, else the text."""
     photo = request.files.get("photo")
     today = clock.paris_day(now)
     if photo is not None and photo.filename:
-        return forms.read_photo(photo.read(), today=today, reader=_read_image), EntryMethod.PHOTO
-    return forms.read_text(raw, today=today), EntryMethod.SCANNED
+        read = forms.read_photo(photo.read(), today=today, reader=_read_image)
+        return Capture(read, Reader()), EntryMethod.PHOTO
+    with http.transaction() as session:
+        return read_typed(session, raw, today=today), EntryMethod.SCANNED
 
 
 def _read_image(content: bytes) -> ImageReading:
@@ -308,7 +314,8 @@ def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView |
     now = clock.utc_now()
     read = _read_again(line) if line else None
     method = line.entry_method if line and read else EntryMethod.MANUAL
-    box = Box(read, method, typed=form.typed(), definition_id=form.chosen())
+    reader, keyed = (line.reader, line.keyed) if line else (Reader(), "")
+    box = Box(read, method, typed=form.typed(), definition_id=form.chosen(), reader=reader, keyed=keyed)
     with http.transaction() as session:
         return service.receive(
             session,
@@ -340,7 +347,7 @@ def check() -> Response:
         return _check_page(purpose)
     raw, now = request.form.get("raw", ""), clock.utc_now()
     try:
-        read, _method = _read_request(raw, now)
+        read = _read_request(raw, now)[0].scan
         with http.transaction() as session:
             found = service.check(
                 session, scan=read, today=clock.paris_day(now), now=now, actor=http.current_actor(), purpose=purpose

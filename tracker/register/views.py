@@ -128,13 +128,15 @@ def _picture(standings: Sequence[DerogationStanding], lives: Mapping[UUID, Life]
 
 
 def _bar(found: DerogationStanding, life: Life, today: date) -> Bar:
-    drawn = tuple([stretch for stretch in life.stretches if stretch.status in _DRAWN])
+    drawn = [stretch for stretch in life.stretches if stretch.status in _DRAWN]
+    if drawn and drawn[-1].ends_on is None and drawn[-1].status is DerogationStatus.SUSPENDED and found.valid_until:
+        drawn[-1] = replace(drawn[-1], ends_on=max(found.valid_until, today))  # it would last until it is lifted
     end = found.valid_until if found.status is DerogationStatus.IN_FORCE else None
     return Bar(
         label=found.designation,
         href=url_for("derogations.show", derogation_id=found.id),
         status=found.status.value,
-        stretches=drawn,
+        stretches=tuple(drawn),
         extended_on=life.extended_on,
         starts_on=drawn[0].starts_on if drawn else None,
         ends_on=drawn[-1].ends_on if drawn else None,

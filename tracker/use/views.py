@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners import Scan, Standard, Status, scan
+from scanners import Scan, Standard, Status
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
@@ -31,6 +31,7 @@ from tracker.use import forms, queries, service
 from tracker.use.documents import print_papers
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
 from tracker.use.service import NewUse, Question
+from tracker.workstations.forms import read_typed
 
 bp = Blueprint("use", __name__, template_folder="templates")
 
@@ -87,17 +88,18 @@ def scan_at_gate() -> Response:
     patient_id = request.form.get("patient", type=UUID)
     number = request.form.get("unit", "").strip() or None
     raw = request.form.get("raw", "").strip("\r\n\t")
-    read = scan(raw, reference_date=clock.paris_day(clock.utc_now()))
+    with http.transaction() as session:
+        read = read_typed(session, raw, today=clock.paris_day(clock.utc_now())).scan
     try:
         with http.transaction() as session:
-            found_patient, found_number = _recognise(session, raw, read)
+            found_patient, found_number = _recognise(session, read)
     except (InvalidInput, NotFound) as error:
         shown = "" if read.status is Status.PATIENT else raw  # nothing of a patient's label is repeated
         return _gate_page(patient_id=patient_id, number=number, objection=_objection(error), raw=shown)
     return redirect(url_for("use.gate", patient=found_patient or patient_id, unit=found_number or number), code=303)
 
 
-def _recognise(session: Session, raw: str, read: Scan) -> tuple[UUID | None, str | None]:
+def _recognise(session: Session, read: Scan) -> tuple[UUID | None, str | None]:
     """Return the patient or the unit that a scan names.
 
     Raises:
@@ -105,11 +107,11 @@ def _recognise(session: Session, raw: str, read: Scan) -> tuple[UUID | None, str
         UnitNotFound: it is a label of ours that no unit carries.
     """
     if read.standard is Standard.UNIT:
-        return None, devices.get_unit(session, read.unit_number or raw).number
+        return None, devices.get_unit(session, read.unit_number or read.content).number
     if read.status is Status.PATIENT:
         return _recognise_patient(session, read), None
     if read.status is Status.UNKNOWN:
-        patient = patients.find_by_ipp(session, raw)
+        patient = patients.find_by_ipp(session, read.content)
         if patient is not None:
             return patient.id, None
         raise ScanNotUnderstood(

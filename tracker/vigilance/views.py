@@ -11,22 +11,27 @@ from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners import Status, scan
+from scanners import Scan, Status
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
 from tracker.derogations.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.queries import UnitFilters, UnitLine, UnitView
+from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
 from tracker.documents import queries as documents
 from tracker.errors import N_, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
+from tracker.stock import queries as stock
+from tracker.stock.queries import UnitLine
+from tracker.stock.rules import StockFilters
 from tracker.vigilance import forms, queries, rules, service
 from tracker.vigilance.queries import Dossier
 from tracker.vigilance.rules import DevicePlace, IncidentState
 from tracker.vigilance.service import CorrespondentPart, NewIncident
+from tracker.workstations.forms import read_typed
+from tracker.workstations.rules import searched_text
 
 bp = Blueprint("vigilance", __name__, template_folder="templates")
 
@@ -119,7 +124,7 @@ def find() -> Response:
     """Find the unit that a scan or a typed text names."""
     raw = request.form.get("raw", "").strip("\r\n\t ")
     try:
-        text = _device_text(raw, now=clock.utc_now())
+        text = _device_text(_read(raw))
         units = _list_units(text)
     except (InvalidInput, NotFound) as error:
         return _find_page(error=error, raw="" if isinstance(error, PatientLabelScanned) else raw)
@@ -135,7 +140,7 @@ def _list_units(text: str) -> Sequence[UnitLine]:
         UnitNotRecognised: there is none.
     """
     with http.transaction() as session:
-        units = devices.list_units(session, before=None, limit=_MOST_UNITS, filters=UnitFilters(text=text))
+        units = stock.list_units(session, after=None, limit=_MOST_UNITS, filters=StockFilters(text=text))
     if not units:
         raise UnitNotRecognised(
             N_("No unit of this establishment carries this."),
@@ -156,22 +161,22 @@ def _find_page(*, error: TraceError | None = None, raw: str = "") -> Response:
     return make_response(page, http.status_of(error) if error else 200)
 
 
-def _device_text(raw: str, *, now: datetime) -> str:
+def _read(raw: str) -> Scan:
+    with http.transaction() as session:
+        return read_typed(session, raw, today=clock.paris_day(clock.utc_now())).scan
+
+
+def _device_text(read: Scan) -> str:
     """Return what to search for: the unit number, the serial number, the lot or the UDI-DI of a scan, else the text.
 
     Raises:
         PatientLabelScanned: it is the label of a patient.
     """
-    read = scan(raw, reference_date=clock.paris_day(now))
     if read.status is Status.PATIENT:
         raise PatientLabelScanned(
             N_("This is the label of a patient. Nothing of it was kept."), next_step=N_("Scan the label of the device.")
         )
-    if read.unit_number:
-        return read.unit_number
-    if read.status is Status.OK and read.udi is not None:
-        return read.udi.serial or read.udi.lot or read.udi.udi_di or raw
-    return raw
+    return searched_text(read)
 
 
 def _read_subject(number: str, *, now: datetime) -> Subject:
@@ -299,12 +304,11 @@ def recall() -> Response:
 @http.requires(Permission.RECALL_READ)
 def find_lot() -> Response:
     """Read a lot number, typed or scanned from a box, and lead to its page."""
-    raw, now = request.form.get("raw", "").strip("\r\n\t "), clock.utc_now()
-    read = scan(raw, reference_date=clock.paris_day(now))
-    lot_number, definition_id = raw, None
+    read = _read(request.form.get("raw", "").strip("\r\n\t "))
+    lot_number, definition_id = read.content, None
     try:
         if read.unit_number or read.status is Status.PATIENT:
-            lot_number, definition_id = _lot_of_unit(_device_text(raw, now=now))
+            lot_number, definition_id = _lot_of_unit(_device_text(read))
         elif read.status is Status.OK and read.udi is not None and read.udi.lot:
             lot_number = read.udi.lot
             definition_id = _definition_of(read.udi.udi_di, read.udi.reference)

@@ -1,6 +1,7 @@
 /* Continuous scanning. One scan = one request id, made here; a retry sends the same id, so a lost answer never
    makes a second unit. Scans are sent one after the other, in the order they were read. */
 
+import { Keys } from "./keys.js";
 import { playOutcome, setSound, soundIsOn } from "./sounds.js";
 import { uuid7 } from "./uuid7.js";
 
@@ -19,10 +20,11 @@ class ScanBox {
     this.line = Promise.resolve(); // scans wait here for their turn
     this.open = new Set(); // scans without an answer
     this.lastKeyAt = 0;
+    this.keys = new Keys(this.input);
     this.input.addEventListener("keydown", (event) => this.readKey(event));
     form.querySelector("[data-scan-shortcut]").hidden = false;
+    form.addEventListener("submit", (event) => this.readSubmit(event));
     if (this.results) {
-      form.addEventListener("submit", (event) => this.readSubmit(event));
       form.elements.photo?.addEventListener("change", () => this.takePhoto());
       this.showSoundButton();
     }
@@ -45,11 +47,16 @@ class ScanBox {
   }
 
   readSubmit(event) {
+    const keys = this.keys.take();
+    if (!this.results) {
+      this.form.elements.keys.value = keys;
+      return;
+    }
     event.preventDefault();
     const raw = this.input.value;
     if (raw.trim()) {
       this.input.value = "";
-      this.take({ id: uuid7(), raw, photo: null });
+      this.take({ id: uuid7(), raw, keys, photo: null });
     } else if (this.form.elements.photo?.files.length) {
       this.takePhoto();
     }
@@ -61,7 +68,7 @@ class ScanBox {
     const photo = chooser.files[0];
     if (photo) {
       chooser.value = "";
-      this.take({ id: uuid7(), raw: "", photo });
+      this.take({ id: uuid7(), raw: "", keys: "", photo });
     }
   }
 
@@ -86,6 +93,7 @@ class ScanBox {
     const body = new FormData(this.form);
     body.set("request_id", scan.id);
     body.set(this.form.dataset.rawName, scan.raw);
+    body.set("keys", scan.keys);
     body.delete("photo");
     if (scan.photo) {
       body.set("photo", scan.photo);
@@ -188,6 +196,7 @@ class ScanBox {
     this.open.delete(scan);
     scan.card.remove();
     this.input.value = scan.raw;
+    this.keys.giveUp();
     this.focus();
   }
 
@@ -247,9 +256,9 @@ class ScanBox {
   /** Keys typed anywhere go to the box, unless the person switches that off (WCAG 2.2, criterion 2.1.4). */
   showKeysChoice() {
     const choice = this.form.querySelector("[data-scan-keys]");
-    this.keys = choice.querySelector("input");
-    this.keys.checked = readChoice(REMEMBERED_KEYS);
-    this.keys.addEventListener("change", () => rememberChoice(REMEMBERED_KEYS, this.keys.checked));
+    this.takesKeys = choice.querySelector("input");
+    this.takesKeys.checked = readChoice(REMEMBERED_KEYS);
+    this.takesKeys.addEventListener("change", () => rememberChoice(REMEMBERED_KEYS, this.takesKeys.checked));
     choice.hidden = false;
   }
 }
@@ -304,12 +313,13 @@ function catchKeys(boxes) {
       return;
     }
     const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (!plain || !current.keys.checked || isEditable(document.activeElement)) {
+    if (!plain || !current.takesKeys.checked || isEditable(document.activeElement)) {
       return;
     }
     if (event.key === "/") {
       event.preventDefault();
     }
+    current.keys.note(event);
     current.input.focus(); // the character that is being typed lands in the box
   });
   window.addEventListener("beforeunload", (event) => {

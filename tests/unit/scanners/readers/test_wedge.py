@@ -69,7 +69,8 @@ def test_calibration_says_what_is_wrong() -> None:
     caps_lock = calibration.learn(typed("]d1" + calibration.TEXT, Layout.US, Layout.FR, caps_lock=True))
     capitals = calibration.learn("]d1" + calibration.TEXT.upper())
 
-    assert (no_identifier.findings, no_identifier.is_usable) == (("identifier-missing",), False)
+    assert (no_identifier.findings, no_identifier.is_usable) == (("identifier-missing",), True)
+    assert no_identifier.profile.identifier is False
     assert (no_separator.findings, no_separator.is_usable) == (("separator-lost",), True)
     assert no_separator.profile.separator is None
     assert (caps_lock.findings, caps_lock.is_usable) == (("caps-lock",), False)
@@ -77,14 +78,25 @@ def test_calibration_says_what_is_wrong() -> None:
     assert not capitals.is_usable
 
 
-def test_digits_sent_from_the_keypad_are_refused_where_other_characters_look_like_them() -> None:
+def test_digits_sent_from_the_keypad_are_found_where_other_characters_look_like_them() -> None:
     sheet = "]d1" + calibration.TEXT
     arrived = "".join(one if one.isdigit() else typed(one, Layout.US, Layout.FR) for one in sheet)
 
-    with pytest.raises(BrokenStructure) as refused:
-        calibration.learn(arrived)
+    found = calibration.learn(arrived)
 
-    assert refused.value.code == "characters-merged"
+    assert (found.findings, found.is_usable) == (("keypad-digits",), False)
+
+
+@pytest.mark.parametrize("host", [Layout.US, Layout.DE])
+def test_digits_sent_from_the_keypad_are_found_by_their_keys_where_nothing_else_shows(host: Layout) -> None:
+    arrived = typed("]d1" + calibration.TEXT, Layout.US, host)
+
+    by_keypad = calibration.learn(arrived, [KeyPress("KeyT", "T", shift=True), KeyPress("Numpad5", "5")])
+    by_row = calibration.learn(arrived, [KeyPress("KeyT", "T", shift=True), KeyPress("Digit5", "5")])
+    by_alt = calibration.learn(arrived, [KeyPress("Numpad5", alt=True)])
+
+    assert (by_keypad.findings, by_keypad.is_usable) == (("keypad-digits",), False)
+    assert (by_row.findings, by_alt.findings) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -208,6 +220,68 @@ def test_small_letters_raise_the_doubt_of_caps_lock() -> None:
     assert found[0].status is Status.OK
     assert found[1].status is Status.AMBIGUOUS
     assert [udi.lot for udi in found[1].readings] == ["lot42", "LOT42"]
+
+
+def test_physical_keys_repair_what_two_layouts_would_leave_ambiguous() -> None:
+    text = f"]d201{GTIN}10A=42"
+    arrived = typed(text, Layout.US, Layout.BE)
+
+    alone = read(arrived)
+    with_keys = wedge.read(arrived, None, reference_date=TODAY, keyed=text)
+
+    assert alone.status is Status.AMBIGUOUS
+    assert (with_keys.status, with_keys.raw, with_keys.meant) == (Status.OK, arrived, text)
+    assert with_keys.udi is not None
+    assert with_keys.udi.lot == "A=42"
+    assert "keyboard-repaired" in with_keys.warnings
+
+
+def test_physical_keys_that_contradict_a_proven_text_make_it_ambiguous() -> None:
+    text = f"]d201{GTIN}10LOT42"
+    arrived = f"]D201{GTIN}10lot42"
+
+    found = wedge.read(arrived, None, reference_date=TODAY, keyed=text)
+    same = wedge.read(f"01{GTIN}10lot42", None, reference_date=TODAY, keyed=f"01{GTIN}10lot42")
+
+    assert found.status is Status.OK or "LOT42" in [udi.lot for udi in found.readings]
+    assert (same.status, same.udi and same.udi.lot) == (Status.OK, "lot42")
+
+
+def test_physical_keys_speak_where_the_canary_of_a_profile_is_silent() -> None:
+    profile = profile_of(Layout.FR)
+    arrived = typed(UDI.replace(GS, ""), Layout.US, Layout.FR, caps_lock=True)
+
+    found = wedge.read(arrived, profile, reference_date=TODAY, keyed=UDI)
+
+    assert (found.status, found.raw, found.meant) == (Status.OK, arrived, UDI)
+    assert found.udi is not None
+    assert (found.udi.lot, found.udi.serial) == ("AZ-42M", "SN7")
+    assert {"keyboard-repaired", "no-identifier"} <= set(found.warnings)
+
+
+def test_physical_keys_of_a_patient_label_are_not_kept() -> None:
+    label = "]d1IS01" + "0" * 22 + "S1280129999999969S21.2.250.1.213.1.4.10S3MARIE"
+
+    found = wedge.read("garbled", None, reference_date=TODAY, keyed=label)
+
+    assert (found.status, found.raw, found.meant) == (Status.PATIENT, "", "")
+
+
+def test_physical_keys_follow_prefix_suffix_and_stand_in_of_the_profile() -> None:
+    profile = Profile(written="àé", meant="02", separator="|", prefix="é", suffix="à")
+
+    found = wedge.read("garbled", profile, reference_date=TODAY, keyed="2" + UDI.replace(GS, "|") + "0")
+
+    assert (found.status, found.meant) == (Status.OK, UDI)
+
+
+def test_reference_of_a_catalogue_is_repaired_by_the_profile() -> None:
+    profile = profile_of(Layout.FR)
+
+    found = read(typed("]C01-020163C", Layout.US, Layout.FR), profile)
+
+    assert (found.status, found.text, found.content) == (Status.UNKNOWN, "]C01-020163C", "1-020163C")
+    assert found.warnings == ()
 
 
 def test_physical_keys_tell_the_text_whatever_the_layout() -> None:

@@ -1,0 +1,78 @@
+"""Which unit a scan names at the bench of deliveries and returns."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scanners import Scan, Status, scan
+from tracker.catalogue import queries as catalogue
+from tracker.devices import queries as devices
+from tracker.devices.models import Device
+from tracker.devices.rules import UnitState
+from tracker.errors import N_, InvalidInput, NotFound, RuleRefused
+
+_OUR_LABEL = N_("Scan our label on the box: it names this one unit.")
+
+
+class PatientLabelAtDelivery(RuleRefused):
+    """The label of a patient came where a unit was expected; nothing of it is kept."""
+
+    code = "delivery-patient-label"
+
+
+class UnitDoubtful(InvalidInput):
+    """The manufacturer's code fits several units: only our label tells them apart."""
+
+    code = "unit-doubtful"
+
+
+class CodeOfNoUnit(NotFound):
+    """The code names no unit that could be meant here."""
+
+    code = "unit-code-unknown"
+
+
+def name_unit(session: Session, raw: str, *, state: UnitState, today: date) -> str:
+    """Return the number of the unit that a scan names: by our label, or by a manufacturer's code that fits one unit.
+
+    Args:
+        session: the transaction.
+        raw: the scan, or a number typed.
+        state: of the units that may be meant: a code of a lot names the one unit of it in this state.
+        today: Paris calendar, for dates of two digits in the code.
+
+    Raises:
+        PatientLabelAtDelivery: it is the label of a patient.
+        UnitDoubtful: the code fits several units.
+        CodeOfNoUnit: it fits none.
+        UnitNotFound: it is no number of a unit.
+    """
+    read = scan(raw.strip("\r\n\t "), reference_date=today, group_separator_known=False)
+    if read.status is Status.PATIENT:
+        raise PatientLabelAtDelivery(
+            N_("This is the label of a patient. Nothing of it was kept."), next_step=N_("Scan the label of the unit.")
+        )
+    if read.unit_number or read.udi is None:
+        return devices.get_unit(session, read.unit_number or raw.strip()).number
+    found = _matching(session, read, state)
+    if not found:
+        raise CodeOfNoUnit(N_("No unit that could be meant here carries this code."), next_step=_OUR_LABEL)
+    if len(found) > 1:
+        raise UnitDoubtful(N_("Several units carry this code."), next_step=_OUR_LABEL)
+    return devices.get_unit_by_id(session, found[0].id).number
+
+
+def _matching(session: Session, read: Scan, state: UnitState) -> Sequence[Device]:
+    """Return at most two units that a manufacturer's code fits: two are already a question."""
+    udi = read.udi
+    if udi is None or read.status is not Status.OK or not (udi.serial or udi.lot):
+        return ()
+    named = catalogue.find_definitions(session, udi_di=udi.udi_di, reference=udi.reference)
+    statement = select(Device).where(Device.definition_id.in_([one.id for one in named]))
+    if udi.serial:
+        statement = statement.where(Device.serial_number == udi.serial)
+    else:
+        statement = statement.where(Device.lot_number == udi.lot, Device.state == state)
+    return session.scalars(statement.limit(2)).all()

@@ -1,0 +1,161 @@
+"""Pages of the bench: deliver unit after unit to one ward, take units back."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from tracker import clock, db, http
+from tracker.actor import Permission
+from tracker.delivery import forms, service
+from tracker.delivery.queries import PatientLabelAtDelivery
+from tracker.devices.forms import DeliverForm
+from tracker.devices.queries import UnitView
+from tracker.devices.rules import STATE_LABELS, UnitState
+from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
+from tracker.organisation import queries as organisation
+
+bp = Blueprint("delivery", __name__, template_folder="templates")
+
+_REFUSALS = (Conflict, InvalidInput, NotFound, RuleRefused)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The answer to one scan, as the bench shows it."""
+
+    outcome: str
+    sentence: str
+    next_step: str = ""
+    code: str = ""
+    unit: UnitView | None = None
+
+
+def _card_of(unit: UnitView) -> Card:
+    outcome = "quarantined" if unit.holds or unit.state is UnitState.QUARANTINED else "accepted"
+    words = _(STATE_LABELS[unit.state])
+    sentence = f"{words} · {unit.ward_name}" if unit.ward_name else words
+    return Card(outcome, sentence, unit=unit)
+
+
+def _card_of_refusal(error: TraceError) -> Card:
+    return Card("refused", http.error_sentence(error), http.sentence(error.next_step), error.code)
+
+
+def _fragment(card: Card, status: int = 200) -> Response:
+    return make_response(render_template("delivery/_card.html", card=card, is_new=True), status)
+
+
+@bp.get("/delivery")
+@http.requires(Permission.UNIT_DELIVER)
+def bench() -> Response:
+    """Ask for the ward, then for one unit after the other."""
+    form = DeliverForm(request.args, meta={"csrf": False})
+    return _bench(form, is_begun=bool(request.args.get("ward")))
+
+
+def _bench(form: DeliverForm, *, is_begun: bool, card: Card | None = None, raw: str = "") -> Response:
+    with http.transaction() as session:
+        wards = organisation.list_wards(session)
+    form.offer(wards)
+    ready = form.validate() if is_begun else False
+    status = 422 if is_begun and not ready else 200
+    page = render_template(
+        "delivery/bench.html",
+        form=form,
+        ward=next((ward.name for ward in wards if ready and str(ward.id) == form.ward.data), None),
+        has_wards=bool(wards),
+        card=card,
+        raw=raw,
+        request_id=db.new_id(),
+    )
+    return make_response(page, status)
+
+
+@bp.post("/delivery")
+@http.requires(Permission.UNIT_DELIVER)
+def deliver() -> Response:
+    """Deliver the unit of one scan; the page's script gets the card alone."""
+    form, raw, now = DeliverForm(), request.form.get("raw", ""), clock.utc_now()
+    with http.transaction() as session:
+        form.offer(organisation.list_wards(session))
+    if not form.validate():
+        return _bench(form, is_begun=True, raw=raw)
+    status = 200
+    try:
+        with http.transaction() as session:
+            unit = service.deliver_scanned(
+                session,
+                http.read_request_id(request.form.get("request_id")),
+                raw=raw,
+                to=form.handover(),
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
+        card, raw = _card_of(unit), ""
+    except _REFUSALS as error:
+        card, status = _card_of_refusal(error), http.status_of(error)
+        raw = "" if isinstance(error, PatientLabelAtDelivery) else raw
+    if http.wants_fragment():
+        return _fragment(card, status)
+    answer = _bench(form, is_begun=True, card=card, raw=raw)
+    answer.status_code = status
+    return answer
+
+
+@bp.get("/returns")
+@http.requires(Permission.UNIT_DELIVER)
+def returns() -> Response:
+    """Ask for the units that come back from a ward."""
+    form = forms.ReturnForm(formdata=None, returned_by=request.args.get("returned_by", "")[:200])
+    return _returns(form)
+
+
+def _returns(form: forms.ReturnForm, *, card: Card | None = None, status: int = 200) -> Response:
+    page = render_template("delivery/returns.html", form=form, card=card, request_id=db.new_id())
+    return make_response(page, status)
+
+
+@bp.post("/returns")
+@http.requires(Permission.UNIT_DELIVER)
+def take_back() -> Response:
+    """Take back the unit of one scan, sound or with a doubt; the page's script gets the card alone."""
+    form, now, status = forms.ReturnForm(), clock.utc_now(), 200
+    try:
+        _check_doubt(form)
+        with http.transaction() as session:
+            unit = service.return_scanned(
+                session,
+                http.read_request_id(form.request_id.data),
+                raw=form.raw.data or "",
+                inspected=form.inspected(),
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
+        card = _card_of(unit)
+        form.raw.data = form.doubt.data = ""
+    except _REFUSALS as error:
+        card, status = _card_of_refusal(error), http.status_of(error)
+        form.raw.data = "" if isinstance(error, PatientLabelAtDelivery) else form.raw.data
+    return _fragment(card, status) if http.wants_fragment() else _returns(form, card=card, status=status)
+
+
+class DoubtMissing(InvalidInput):
+    """A unit was set apart at its return without saying what is wrong with it."""
+
+    code = "doubt-missing"
+
+
+def _check_doubt(form: forms.ReturnForm) -> None:
+    """Check a return that is marked doubtful.
+
+    Raises:
+        DoubtMissing: nothing was written, or too much.
+    """
+    if not form.validate() or ("is_doubtful" in request.form and not form.inspected().doubt):
+        raise DoubtMissing(
+            N_("Write what is wrong with this unit."), next_step=N_("Nothing was recorded. Complete the form.")
+        )

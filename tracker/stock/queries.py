@@ -1,0 +1,243 @@
+"""Reads of the stock: lists by keyset, search, counts for its picture."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, true, tuple_, union
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from scanners.udi import unit as unit_label
+from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
+from tracker.derogations import queries as derogations
+from tracker.derogations.models import Derogation, ScopeEntry
+from tracker.derogations.queries import DerogationStanding
+from tracker.derogations.rules import DerogationStatus
+from tracker.devices.models import Device, Hold
+from tracker.devices.queries import read_unit_number
+from tracker.devices.rules import ON_HAND, UnitState
+from tracker.organisation.models import Ward
+from tracker.stock.rules import Position, StockFilters, end_code
+from tracker.terms.rules import ScopeChangeKind
+
+_Query = Select[*tuple[Any, ...]]
+
+EXPORT_PAGE = 2000
+"""Units that one statement of an export brings."""
+MOST_DEFINITIONS = 200
+"""Devices whose units are looked up for the beginning of a designation."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLine:
+    """One unit in a list."""
+
+    id: UUID
+    sequence: int
+    state: UnitState
+    lot_number: str | None
+    serial_number: str | None
+    expiration_date: date | None
+    reference: str
+    designation: str
+    manufacturer_name: str
+    ward_name: str | None
+    open_hold_count: int
+
+    @property
+    def number(self) -> str:
+        """Return the number on our label."""
+        return unit_label.format(self.sequence)
+
+    @property
+    def position(self) -> Position:
+        """Return where the page behind this line begins, in the order of the list."""
+        return Position(self.sequence, self.expiration_date)
+
+
+_LINES = (
+    select(
+        Device.id,
+        Device.sequence,
+        Device.state,
+        Device.lot_number,
+        Device.serial_number,
+        Device.expiration_date,
+        DeviceDefinition.reference,
+        DeviceDefinition.designation,
+        Manufacturer.name.label("manufacturer_name"),
+        Ward.name.label("ward_name"),
+        select(func.count())
+        .where(Hold.device_id == Device.id, Hold.closed_at.is_(None))
+        .correlate(Device)
+        .scalar_subquery()
+        .label("open_hold_count"),
+    )
+    .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
+    .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+    .outerjoin(Ward, Ward.id == Device.ward_id)
+)
+
+
+def list_units(session: Session, *, after: Position | None, limit: int, filters: StockFilters) -> Sequence[UnitLine]:
+    """Return units behind ``after``: newest first, or the first shelf life to end first where that is what is asked.
+
+    The cost is that of what is shown: every way has an index that gives its order.
+    """
+    if filters.is_by_shelf_life:
+        return _read(session, _by_shelf_life(filters, after).limit(limit))
+    conditions = _conditions(filters)
+    if after is not None:
+        conditions.append(Device.sequence < after.sequence)
+    if filters.text or filters.definition_ids is not None:
+        found = _matching(filters, conditions, limit)
+        conditions = [Device.sequence.in_(select(found.c.sequence))]
+    return _read(session, _LINES.where(*conditions).order_by(Device.sequence.desc()).limit(limit))
+
+
+def _read(session: Session, statement: _Query) -> list[UnitLine]:
+    return [UnitLine(*row) for row in session.execute(statement)]
+
+
+def _conditions(filters: StockFilters) -> list[Any]:
+    conditions: list[Any] = []
+    if filters.state is not None:
+        conditions.append(Device.state == filters.state)
+    if filters.ward_id is not None:
+        conditions.append(Device.ward_id == filters.ward_id)
+    if filters.expires_until is not None:
+        conditions += [Device.state.in_(sorted(ON_HAND)), Device.expiration_date <= filters.expires_until]
+    return conditions
+
+
+def _by_shelf_life(filters: StockFilters, after: Position | None) -> _Query:
+    order = tuple_(Device.expiration_date, Device.sequence)
+    statement = _LINES.where(*_conditions(filters), Device.expiration_date.is_not(None))
+    if after is not None and after.expiration_date is not None:
+        statement = statement.where(order > tuple_(after.expiration_date, after.sequence))
+    return statement.order_by(Device.expiration_date, Device.sequence)
+
+
+def _matching(filters: StockFilters, conditions: list[Any], limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own type
+    """Return the sequences of one search: each way to match has an index of its own, so each is asked alone."""
+    newest = select(Device.sequence).order_by(Device.sequence.desc()).limit(limit)
+    of_derogation = filters.definition_ids
+    if of_derogation is not None:
+        conditions = [*conditions, Device.definition_id.in_(of_derogation)]
+    newest = newest.where(*conditions)
+    text = filters.text
+    if unit_label.is_unit_label(text):
+        return newest.where(Device.sequence == read_unit_number(text)).subquery()
+    if not text:
+        named = select(DeviceDefinition.id.label("definition_id")).where(DeviceDefinition.id.in_(of_derogation or ()))
+        return _of_definitions(newest, named).subquery()
+    named = select(DefinitionIdentifier.definition_id).where(DefinitionIdentifier.value == text)
+    begins = func.lower(DeviceDefinition.designation).startswith(text.lower(), autoescape=True)
+    called = select(DeviceDefinition.id).where(begins).limit(MOST_DEFINITIONS)
+    ways = [
+        select(newest.where(Device.lot_number == text).subquery().c.sequence),
+        select(newest.where(Device.serial_number == text).subquery().c.sequence),
+        _of_definitions(newest, union(named, called)),
+    ]
+    return union(*ways).subquery()
+
+
+def _of_definitions(newest: _Query, definitions: Any) -> _Query:  # noqa: ANN401 - a select or a union of selects
+    """Return the newest units of each of some definitions: a walk of the index for each, not one of the stock."""
+    named = definitions.subquery()
+    of_each = newest.where(Device.definition_id == named.c.definition_id).lateral()
+    return select(of_each.c.sequence).select_from(named).join(of_each, true())
+
+
+def walk_units(session: Session, *, filters: StockFilters) -> Iterator[UnitLine]:
+    """Return every unit of a list, a page at a time, so that neither memory nor one statement grows with the stock."""
+    position: Position | None = None
+    while True:
+        lines = list_units(session, after=position, limit=EXPORT_PAGE, filters=filters)
+        yield from lines
+        if len(lines) < EXPORT_PAGE:
+            return
+        position = lines[-1].position
+
+
+def count_on_hand(session: Session) -> dict[tuple[UUID, UnitState], int]:
+    """Return how many units of each device are on hand in each state: one walk of the index of what is on hand."""
+    statement = (
+        select(Device.definition_id, Device.state, func.count())
+        .where(Device.state.in_(sorted(ON_HAND)))
+        .group_by(Device.definition_id, Device.state)
+    )
+    return {(definition_id, state): count for definition_id, state, count in session.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A device that a derogation lists."""
+
+    definition_id: UUID
+    derogation_id: UUID
+
+
+def list_listings(session: Session, *, day: date, derogation_id: UUID | None = None) -> Sequence[Listing]:
+    """Return which devices of the catalogue are in the scope of which derogation on a day, by their references."""
+    last = (
+        select(DeviceDefinition.id, ScopeEntry.derogation_id, ScopeEntry.change)
+        .select_from(ScopeEntry)
+        .join(Derogation, Derogation.id == ScopeEntry.derogation_id)
+        .join(
+            DeviceDefinition,
+            (DeviceDefinition.manufacturer_id == Derogation.manufacturer_id)
+            & (DeviceDefinition.reference == ScopeEntry.reference),
+        )
+        .where(ScopeEntry.effective_from <= day)
+        .ext(distinct_on(DeviceDefinition.id, ScopeEntry.derogation_id))
+        .order_by(
+            DeviceDefinition.id,
+            ScopeEntry.derogation_id,
+            ScopeEntry.effective_from.desc(),
+            ScopeEntry.recorded_at.desc(),
+        )
+    )
+    if derogation_id is not None:
+        last = last.where(ScopeEntry.derogation_id == derogation_id)
+    found = last.subquery()
+    statement = select(found.c.id, found.c.derogation_id).where(found.c.change == ScopeChangeKind.ADDED)
+    return [Listing(*row) for row in session.execute(statement)]
+
+
+def narrow(session: Session, filters: StockFilters, *, day: date) -> StockFilters:
+    """Return the filters with the devices that their derogation lists on a day."""
+    if filters.derogation_id is None:
+        return filters
+    listed = list_listings(session, day=day, derogation_id=filters.derogation_id)
+    return replace(filters, definition_ids=tuple([one.definition_id for one in listed]))
+
+
+def count_ends(
+    session: Session, counts: Mapping[tuple[UUID, UnitState], int], *, today: date, now: datetime
+) -> list[tuple[str, int]]:
+    """Return the counts of units on hand, each with the group of its derogation's end; three SQL whatever is stored."""
+    standings = {one.id: one for one in derogations.list_standings(session, day=today, known_at=now)}
+    best: dict[UUID, DerogationStanding] = {}
+    for listing in list_listings(session, day=today):
+        found, known = standings[listing.derogation_id], best.get(listing.definition_id)
+        if known is None or _rank(found) > _rank(known):
+            best[listing.definition_id] = found
+    return [(_group_of(best.get(definition_id), today), count) for (definition_id, _state), count in counts.items()]
+
+
+def _rank(standing: DerogationStanding) -> tuple[bool, date]:
+    return _is_in_force(standing), standing.valid_until or date.max
+
+
+def _is_in_force(standing: DerogationStanding) -> bool:
+    return standing.status in {DerogationStatus.IN_FORCE, DerogationStatus.END_UNKNOWN}
+
+
+def _group_of(standing: DerogationStanding | None, today: date) -> str:
+    if standing is None:
+        return "none"
+    return end_code(is_covered=_is_in_force(standing), valid_until=standing.valid_until, today=today)

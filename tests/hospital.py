@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from tracker.accounts.models import Person
 from tracker.actor import Actor, Role, permissions_of
 from tracker.audit import service as audit
-from tracker.organisation.models import Establishment, Recipient, RecipientPurpose, Ward
+from tracker.organisation.models import Establishment, Recipient, Ward
+from tracker.organisation.rules import RecipientPurpose
 from tracker.sealing import KeyRing
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

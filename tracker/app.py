@@ -45,6 +45,8 @@ from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
 from tracker.operations import api as operations_api
 from tracker.operations import views as operations_views
+from tracker.organisation import api as organisation_api
+from tracker.organisation import views as organisation_views
 from tracker.orientation import api as orientation_api
 from tracker.orientation import views as orientation_views
 from tracker.outbox import views as outbox_views
@@ -110,6 +112,7 @@ MENU = (
     Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
     Place("workstations.index", N_("Barcode readers"), "keyboard", Permission.WORKSTATION_CALIBRATE),
     Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
+    Place("organisation.show", N_("Establishment"), "hospital", Permission.ESTABLISHMENT_MANAGE),
     Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
 )
 
@@ -337,6 +340,7 @@ _VIEWS = (
     labels_views.bp,
     orientation_views.bp,
     operations_views.bp,
+    organisation_views.bp,
     outbox_views.bp,
     patients_views.bp,
     reception_views.bp,
@@ -355,6 +359,7 @@ _APIS = (
     findings_api.api,
     labels_api.api,
     operations_api.api,
+    organisation_api.api,
     orientation_api.api,
     reception_api.api,
     register_api.api,

@@ -24,7 +24,7 @@ from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference
 from tracker.organisation import queries as organisation_queries
 from tracker.organisation import service as organisation
-from tracker.organisation.models import RecipientPurpose
+from tracker.organisation.rules import RecipientPurpose, WardData
 from tracker.organisation.service import NewEstablishment
 from tracker.patients import service as patients
 from tracker.patients.rules import INS_TEST_OID, IdentityStatus, Sex, Traits
@@ -117,10 +117,16 @@ def _load_house(at: _Load, content: Content) -> None:
     house = NewEstablishment(**content["establishment"], is_demonstration=True)
     organisation.create_establishment(at.session, ESTABLISHMENT_ID, new=house, actor=at.actor, now=at.now)
     for ward in content["wards"]:
-        organisation.add_ward(at.session, code=ward["code"], name=ward["name"], actor=at.actor, now=at.now)
+        data = WardData(code=ward["code"], name=ward["name"])
+        organisation.add_ward(at.session, id_of(f"ward {ward['code']}"), data=data, actor=at.actor, now=at.now)
     for email in content["recipients"]:
         organisation.add_recipient(
-            at.session, purpose=RecipientPurpose.DEROGATION_WARNING, email=email, actor=at.actor, now=at.now
+            at.session,
+            id_of(f"recipient {email}"),
+            purpose=RecipientPurpose.DEROGATION_WARNING,
+            email=email,
+            actor=at.actor,
+            now=at.now,
         )
     for person in content["people"]:
         new = NewPerson(

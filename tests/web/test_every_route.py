@@ -24,7 +24,21 @@ from config.settings import Settings
 from tests.care import make_consent, make_notice, make_patient, make_use
 from tests.conftest import DatabaseMaker
 from tests.dossiers import make_request
-from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITAL_B, KEYRING, NOW, TODAY
+from tests.hospital import (
+    ALICE,
+    BOB,
+    CHARLIE,
+    DORA,
+    ERIC,
+    FANNY,
+    GUY,
+    HOSPITAL_A,
+    HOSPITAL_B,
+    KEYRING,
+    NOW,
+    THEATRE,
+    TODAY,
+)
 from tests.pages import words
 from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import app as composition
@@ -168,6 +182,8 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "use_id": use,
         "operation_id": operation.id,
         "format_id": paper.id,
+        "ward_id": THEATRE,
+        "recipient_id": UUID(int=THEATRE.int + 1),
         "reception_id": reception,
         "incident_id": incident,
         "request_id": request,
@@ -331,7 +347,7 @@ def test_every_permission_opens_a_route() -> None:
 
     asked = {http.permission_of(app, rule.endpoint) for rule in app.url_map.iter_rules()}
 
-    assert set(Permission) - asked == {Permission.WARNING_READ, Permission.ESTABLISHMENT_MANAGE}
+    assert set(Permission) - asked == {Permission.WARNING_READ}
 
 
 def test_a_route_that_declares_nothing_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

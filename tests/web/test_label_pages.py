@@ -99,7 +99,8 @@ def test_the_same_form_twice_is_one_print(person: LogIn, database: db.Database, 
 @pytest.mark.parametrize(
     ("changes", "status", "said"),
     [
-        ({"numbers": ""}, 422, "Give between 1 and 500 unit numbers."),
+        ({"numbers": ""}, 422, "Scan or type the numbers of the units, T59…"),
+        ({"numbers": " , ;"}, 422, "Give between 1 and 500 unit numbers."),
         ({"numbers": "T590000999991"}, 404, "There is no unit T590000999991 here."),
         ({"paper": "papyrus"}, 404, "There is no such format of labels."),
         ({"paper": "sheet21", "used_positions": "30"}, 422, "The sheet has no such place."),

@@ -24,7 +24,7 @@ from tracker.derogations.rules import DerogationStatus
 from tracker.operations import queries as operations
 from tracker.operations.queries import OperationLine, Outlook
 from tracker.organisation import queries as organisation
-from tracker.organisation.models import RecipientPurpose
+from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind, MessageNotWaiting
 from tracker.outbox.service import NewMessage

@@ -167,6 +167,7 @@ def deliver_unit(
         NotPermitted: the actor may not deliver.
         UnitNotFound: there is no such unit here.
         WardNotFound: there is no such ward here.
+        WardClosed: the ward is closed.
         UnitOnHold: a hold is open.
         UnitPastShelfLife: its last day of use is over.
         EventNotPossible: it is not released.
@@ -178,7 +179,7 @@ def deliver_unit(
     if earlier is not None:
         check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, to.ward_id))
         return earlier.state_after
-    ward = organisation.get_ward(session, to.ward_id)
+    ward = organisation.get_open_ward(session, to.ward_id)
     rules.check_deliverable(
         unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today
     )

@@ -24,7 +24,10 @@ class PrintForm(FlaskForm):
     """Labels to print."""
 
     request_id = HiddenField()
-    numbers = TextAreaField(_l("Units"), validators=[Length(max=20000)])
+    numbers = TextAreaField(
+        _l("Unit numbers"),
+        validators=[DataRequired(_l("Scan or type the numbers of the units, T59…")), Length(max=20000)],
+    )
     paper = SelectField(_l("Paper"))
     used_positions = IntegerField(_l("Labels already gone from the first sheet"), validators=[Optional()])
     reason = StringField(_l("Reason for printing again"), validators=[Length(max=300)])

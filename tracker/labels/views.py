@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import get_locale
+from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -18,6 +18,7 @@ from tracker.errors import Conflict, InvalidInput, NotFound, RuleRefused, TraceE
 from tracker.labels import forms, queries, service
 from tracker.labels.documents import PrintJob, labels_data
 from tracker.labels.queries import Format
+from tracker.labels.rules import Layout
 from tracker.labels.service import NewJob
 from tracker.organisation import queries as organisation
 
@@ -95,6 +96,10 @@ def _name(one: Format) -> str:
     return http.sentence(one.name) if one.is_built_in else one.name
 
 
+def _size(layout: Layout) -> str:
+    return f"{format_decimal(layout.width_mm)} × {format_decimal(layout.height_mm)}"
+
+
 def _print(form: forms.PrintForm) -> Response:
     now = clock.utc_now()
     form.paper.validate_choice = False  # an unknown paper is told by the service's own error
@@ -133,7 +138,7 @@ def formats() -> Response:
 def _formats_page(form: forms.FormatForm, *, error: TraceError | None = None) -> Response:
     with http.transaction() as session:
         found = queries.list_formats(session)
-    shown = [(one, _name(one)) for one in found]
+    shown = [(one, _name(one), _size(one.layout)) for one in found]
     if error is not None:
         return http.rejected("labels/formats.html", form, error, formats=shown)
     page = render_template("labels/formats.html", form=form, formats=shown)

@@ -1,18 +1,13 @@
 """Tables of establishments, wards and recipients."""
 
-import enum
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant, code_column
-
-
-class RecipientPurpose(enum.StrEnum):
-    """What a recipient's address is for. Stored: a change needs a migration."""
-
-    DEROGATION_WARNING = "derogation_warning"
+from tracker.organisation.rules import RecipientPurpose
 
 
 class Establishment(Base):
@@ -32,20 +27,31 @@ class Establishment(Base):
 
 
 class Ward(Tenant, Base):
-    """A ward or theatre that units are delivered to."""
+    """A ward or theatre that units are delivered to. Closed, never deleted: movements and uses name it."""
 
     __tablename__ = "ward"
     __table_args__ = (UniqueConstraint("establishment_id", "code"),)
 
     code: Mapped[str]
     name: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class Recipient(Tenant, Base):
-    """An address that warnings of one purpose go to."""
+    """An address that messages of one purpose go to, until it is removed."""
 
     __tablename__ = "recipient"
-    __table_args__ = (UniqueConstraint("establishment_id", "purpose", "email"),)
+    __table_args__ = (
+        Index(
+            "uq_recipient_kept",
+            "establishment_id",
+            "purpose",
+            "email",
+            unique=True,
+            postgresql_where=text("removed_at is null"),
+        ),
+    )
 
     purpose: Mapped[RecipientPurpose] = code_column(RecipientPurpose)
     email: Mapped[str]
+    removed_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tracker.errors import N_, Conflict, InvalidInput
+from tracker.organisation.rules import is_mail_address
 
 
 class MessageKind(enum.StrEnum):
@@ -42,8 +43,6 @@ _LONGEST_DELAY = timedelta(hours=4)
 MAX_ATTEMPTS = 30
 """About five days of trying, as mail servers do (RFC 5321 section 4.5.4.1: at least four to five days)."""
 
-_LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3: a path of 256 octets, with its angle brackets
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _BREAK = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -110,7 +109,7 @@ def check_recipient(address: str) -> None:
     Raises:
         RecipientInvalid: it is not.
     """
-    if len(address) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
+    if not is_mail_address(address):
         raise RecipientInvalid(
             N_("“%(address)s” is not an e-mail address."),
             next_step=N_("Correct the address, then start again."),

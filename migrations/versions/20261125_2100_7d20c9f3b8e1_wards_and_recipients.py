@@ -1,7 +1,7 @@
 """Wards can be closed, recipients removed, and two more purposes have recipients.
 
 Revision ID: 7d20c9f3b8e1
-Revises: 3d0b7c5a9e14
+Revises: 9a4e6c17d2b8
 Create Date: 2026-11-25 21:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "7d20c9f3b8e1"
-down_revision = "3d0b7c5a9e14"
+down_revision = "9a4e6c17d2b8"
 branch_labels = None
 depends_on = None
 

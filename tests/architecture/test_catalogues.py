@@ -12,6 +12,7 @@ from tracker.catalogues import Room, list_rooms
 ROOMS = list_rooms()
 PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sd]|%[sd]|\{[a-z_0-9]*\}")
 TAG = re.compile(r"</?(?:a|abbr|b|br|code|em|i|kbd|span|strong)\b[^>]*>")
+ODD_SIGN = re.compile(r"\w'\w|\u00a0[;?!]")
 SPACE_BEFORE_SIGN = re.compile(r"[a-zà-ÿœ)»] [:;?!»]|« ")
 
 rooms = pytest.mark.parametrize("room", ROOMS, ids=[room.folder.name for room in ROOMS])
@@ -88,3 +89,10 @@ def test_french_signs_never_begin_a_line() -> None:
     breaking = [(room, french) for room, _, french in translations() if SPACE_BEFORE_SIGN.search(french)]
 
     assert breaking == []
+
+
+def test_french_has_one_apostrophe_and_one_space_before_tall_signs() -> None:
+    """The curved apostrophe; a narrow space before ; ? ! (Imprimerie nationale, Lexique des règles)."""
+    odd = [(room, french) for room, _, french in translations() if ODD_SIGN.search(french)]
+
+    assert odd == []

@@ -75,10 +75,10 @@ def record_the_extension(walker: Walker) -> None:
     walker.page.get_by_role("link", name="SCORE").first.click()
     walker.look("derogation-terminee")
     walker.link("Enregistrer une décision").click()
-    walker.field("Premier jour d'effet").fill("2024-07-27")
+    walker.field("Premier jour d’effet").fill("2024-07-27")
     walker.field("Dernier jour de validité, inclus").fill((today + timedelta(days=300)).isoformat())
     walker.field("Date du courrier").fill(today.isoformat())
-    walker.field("Numéro de l'ANSM").fill("DM-2026-0412")
+    walker.field("Numéro de l’ANSM").fill("DM-2026-0412")
     walker.attach("Courrier de décision", "decision.pdf")
     walker.look("prolongation")
     walker.button("Enregistrer la décision").click()
@@ -187,10 +187,10 @@ def declare_the_incident(walker: Walker, number: str) -> None:
     walker.scan(number)
     walker.link("Déclarer un incident").click()
     today = clock.paris_day(clock.utc_now()).isoformat()
-    walker.field("Jour de l'incident").fill(today)
+    walker.field("Jour de l’incident").fill(today)
     walker.field("Jour du constat").fill(today)
-    walker.field("Lieu de l'incident").fill("Bloc opératoire")
-    walker.field("Ce qui s'est passé").fill(
+    walker.field("Lieu de l’incident").fill("Bloc opératoire")
+    walker.field("Ce qui s’est passé").fill(
         "L'insert s'est déverrouillé à l'essai de mobilité. Le patient n'a pas souffert."
     )
     walker.page.get_by_label("Intervention médicale ou chirurgicale").check()

@@ -147,7 +147,38 @@ def one_of_everything(session: Session) -> dict[str, object]:
     notice = make_notice(session, derogation)
     make_consent(session, patient, derogation, notice_id=notice)
     use = make_use(session, used.id, patient_id=patient, derogation_id=derogation)
-    reception, incident, request = db.new_id(), db.new_id(), make_request(session)
+    incident = db.new_id()
+    told = NewIncident(used.number, patient, INCIDENT)
+    vigilance.declare(session, incident, new=told, actor=ALICE, now=NOW, today=TODAY)
+    file = NewFile(DocumentKind.DECISION, f"derogation:{derogation}", "d.pdf", b"%PDF-1.7", has_patient_data=False)
+    document = documents.freeze(session, file, actor=ALICE, now=NOW).id
+    _token, _secret = accounts.create_token(session, name="t", lifetime=timedelta(days=1), actor=ALICE, now=NOW)
+    planned = NewOperation(patient, TODAY, CHARLIE.id, derogation_id=derogation)
+    operation = operations.plan_operation(session, db.new_id(), new=planned, actor=CHARLIE, now=NOW, today=TODAY)
+    session.flush()  # the hold is read
+    return {
+        "number": unit.number,
+        "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
+        "lot_hold_id": session.query(LotHold.id).scalar(),
+        "manufacturer_id": maker,
+        "derogation_id": derogation,
+        "patient_id": patient,
+        "notice_id": notice,
+        "use_id": use,
+        "operation_id": operation.id,
+        "incident_id": incident,
+        "document_id": document,
+        "message_id": message(session, document),
+        "token_id": _token.id,
+        "session_id": db.new_id(),
+        "person_id": ALICE.id,
+        **one_of_the_office(session),
+    }
+
+
+def one_of_the_office(session: Session) -> dict[str, object]:
+    """Write one of everything that needs no unit and no patient."""
+    reception = db.new_id()
     session.add(
         Reception(
             id=reception,
@@ -161,40 +192,15 @@ def one_of_everything(session: Session) -> dict[str, object]:
             opened_by_name=ALICE.display_name,
         )
     )
-    told = NewIncident(used.number, patient, INCIDENT)
-    vigilance.declare(session, incident, new=told, actor=ALICE, now=NOW, today=TODAY)
-    file = NewFile(DocumentKind.DECISION, f"derogation:{derogation}", "d.pdf", b"%PDF-1.7", has_patient_data=False)
-    document = documents.freeze(session, file, actor=ALICE, now=NOW).id
-    _token, _secret = accounts.create_token(session, name="t", lifetime=timedelta(days=1), actor=ALICE, now=NOW)
-    planned = NewOperation(patient, TODAY, CHARLIE.id, derogation_id=derogation)
-    operation = operations.plan_operation(session, db.new_id(), new=planned, actor=CHARLIE, now=NOW, today=TODAY)
     roll = Layout(Paper.ROLL, 50, 30)
-    paper = labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW)
-    session.flush()  # the hold is read
+    workstation = workstations.create_workstation(session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW)
     return {
-        "number": unit.number,
-        "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
-        "lot_hold_id": session.query(LotHold.id).scalar(),
-        "manufacturer_id": maker,
-        "derogation_id": derogation,
-        "patient_id": patient,
-        "notice_id": notice,
-        "use_id": use,
-        "operation_id": operation.id,
-        "format_id": paper.id,
+        "reception_id": reception,
+        "request_id": make_request(session),
+        "format_id": labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW).id,
         "ward_id": THEATRE,
         "recipient_id": UUID(int=THEATRE.int + 1),
-        "reception_id": reception,
-        "incident_id": incident,
-        "request_id": request,
-        "document_id": document,
-        "message_id": message(session, document),
-        "token_id": _token.id,
-        "session_id": db.new_id(),
-        "person_id": ALICE.id,
-        "workstation_id": workstations.create_workstation(
-            session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW
-        ).id,
+        "workstation_id": workstation.id,
         "position": 0,
         "code": "fr",
         "key": "score",

@@ -238,4 +238,4 @@ def test_the_pages_speak_french(app: Flask, database: Database) -> None:
     page = Visitor(app, database, locale="fr").read("/messages")
 
     assert "En attente d’envoi" in page or "attente" in page.lower()
-    assert "Déclaration d'incident à l'ANSM" in page
+    assert "Déclaration d’incident à l’ANSM" in page

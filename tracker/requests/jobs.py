@@ -13,7 +13,7 @@ from tracker.actor import Actor, Role, system_actor
 from tracker.db import Database, Session, transaction
 from tracker.errors import TraceError
 from tracker.organisation import queries as organisation
-from tracker.organisation.models import RecipientPurpose
+from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage

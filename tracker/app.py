@@ -60,6 +60,8 @@ from tracker.requests import views as requests_views
 from tracker.sealing import KeyRing
 from tracker.stock import api as stock_api
 from tracker.stock import views as stock_views
+from tracker.unidentified import api as unidentified_api
+from tracker.unidentified import views as unidentified_views
 from tracker.use import api as use_api
 from tracker.use import views as use_views
 from tracker.vigilance import api as vigilance_api
@@ -95,6 +97,7 @@ MENU = (
     Place("alerts.home", N_("To do"), "house", Permission.ACCOUNT_USE),
     Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
     Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
+    Place("unidentified.index", N_("Tray: to identify"), "inbox", Permission.RECEPTION_WRITE),
     Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
     Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
     Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
@@ -347,6 +350,7 @@ _VIEWS = (
     register_views.bp,
     requests_views.bp,
     stock_views.bp,
+    unidentified_views.bp,
     use_views.bp,
     vigilance_views.bp,
     workstations_views.bp,
@@ -364,6 +368,7 @@ _APIS = (
     reception_api.api,
     register_api.api,
     requests_api.api,
+    unidentified_api.api,
     use_api.api,
     vigilance_api.api,
     workstations_api.api,

@@ -84,7 +84,8 @@ def parse(text: str) -> PatientIdentity:
 
 def format(patient: PatientIdentity) -> str:  # noqa: A001 - the name that every module of a standard has
     """Return the text of the label, without a separator after a value that is full or last."""
-    day = patient.birth_date.strftime("%d-%m-%Y") if patient.birth_date else "00-00-0000"
+    born = patient.birth_date
+    day = f"{born.day:02d}-{born.month:02d}-{born.year:04d}" if born else "00-00-0000"
     blocks = {
         "S1": patient.matricule,
         "S2": patient.oid,

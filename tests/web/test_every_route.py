@@ -64,6 +64,9 @@ from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
 from tracker.outbox.transport import mailbox_of
 from tracker.reception.models import Reception
+from tracker.unidentified import service as unidentified
+from tracker.unidentified.rules import Cause
+from tracker.unidentified.service import NewItem
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
 from tracker.vigilance.service import NewIncident
@@ -118,6 +121,11 @@ def message(session: Session, document_id: UUID) -> UUID:
         attachments=(document_id,),
     )
     return outbox.queue(session, new=new, actor=BOB, now=NOW).id
+
+
+def aside(session: Session) -> UUID:
+    new = NewItem(Cause.NO_CODE, place="Shelf 4", description="blue box")
+    return unidentified.put_aside(session, db.new_id(), new=new, actor=ALICE, now=NOW, today=TODAY).id
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,7 @@ def one_of_the_office(session: Session) -> dict[str, object]:
         "ward_id": THEATRE,
         "recipient_id": UUID(int=THEATRE.int + 1),
         "workstation_id": workstation.id,
+        "item_id": aside(session),
         "position": 0,
         "code": "fr",
         "key": "score",

@@ -19,6 +19,7 @@ from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
 from tracker.outbox import queries as outbox
 from tracker.requests import queries as requests
+from tracker.unidentified import queries as unidentified
 from tracker.vigilance.rules import case_number
 
 bp = Blueprint("alerts", __name__, template_folder="templates")
@@ -114,6 +115,11 @@ def _bench(session: Session, actor: Actor) -> list[Todo]:
     if opened:
         text = _("They are open at the bench: scan what is left, or close them.")
         todos.append(Todo(_("Deliveries open"), text, url_for("reception.index"), _("Go on"), opened, "soon"))
+    waiting = unidentified.count_open(session)
+    if waiting:
+        text = _("They are neither in stock nor usable: find out what they are, receive them or send them back.")
+        href = url_for("unidentified.index")
+        todos.append(Todo(_("Boxes to identify"), text, href, _("Open the tray"), waiting, "soon", "inbox"))
     if quarantined:
         text = _("Each needs a pharmacist's decision.")
         href = url_for("stock.index", state="quarantined")

@@ -119,7 +119,7 @@ def test_parsing_a_formatted_gtin_gives_it_again(payload: str) -> None:
     st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ -'", min_size=1, max_size=100).filter(
         lambda text: text == text.strip()
     ),
-    st.dates(min_value=date(1900, 1, 1), max_value=date(2026, 1, 1)),
+    st.dates(min_value=date(1, 1, 1), max_value=date(2026, 1, 1)),
 )
 @example("S4S5S6", date(1980, 12, 12))
 @example("X" * 100, date(1980, 12, 12))
@@ -127,7 +127,7 @@ def test_parsing_a_formatted_gtin_gives_it_again(payload: str) -> None:
 def test_parsing_a_formatted_patient_label_gives_the_same(name: str, born: date) -> None:
     text = ins.HEADER + f"S1280129999999969S21.2.250.1.213.1.4.8\x1dS3{name}"
     text += ("" if len(name) == 100 else "\x1d") + f"S4{name}" + ("" if len(name) == 100 else "\x1d")
-    patient = ins.parse(f"{text}S5FS6{born:%d-%m-%Y}")
+    patient = ins.parse(f"{text}S5FS6{born:%d-%m}-{born.year:04d}")
 
     assert patient.birth_family_name == name
     assert ins.parse(ins.format(patient)) == patient

@@ -29,6 +29,7 @@ class Permission(enum.StrEnum):
     UNIT_READ = "unit:read"
     UNIT_CHECK = "unit:check"
     UNIT_DELIVER = "unit:deliver"
+    UNIT_DISPOSE = "unit:dispose"
     HOLD_OPEN = "hold:open"
     HOLD_RELEASE = "hold:release"
     RECEPTION_WRITE = "reception:write"
@@ -79,6 +80,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         | {
             Permission.ACCOUNT_USE,
             Permission.UNIT_DELIVER,
+            Permission.UNIT_DISPOSE,
             Permission.HOLD_OPEN,
             Permission.HOLD_RELEASE,
             Permission.RECEPTION_WRITE,
@@ -112,6 +114,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         _READ_DEVICES
         | {
             Permission.ACCOUNT_USE,
+            Permission.UNIT_DISPOSE,
             Permission.HOLD_OPEN,
             Permission.REQUEST_READ,
             Permission.PATIENT_READ,

@@ -37,6 +37,8 @@ from tracker.derogations import api as derogations_api
 from tracker.derogations import views as derogations_views
 from tracker.devices import api as devices_api
 from tracker.devices import views as devices_views
+from tracker.dispositions import api as dispositions_api
+from tracker.dispositions import views as dispositions_views
 from tracker.documents import views as documents_views
 from tracker.errors import N_
 from tracker.findings import api as findings_api
@@ -338,6 +340,7 @@ _VIEWS = (
     derogations_views.bp,
     delivery_views.bp,
     devices_views.bp,
+    dispositions_views.bp,
     documents_views.bp,
     findings_views.bp,
     labels_views.bp,
@@ -359,6 +362,7 @@ _APIS = (
     derogations_api.api,
     delivery_api.api,
     devices_api.api,
+    dispositions_api.api,
     stock_api.api,
     findings_api.api,
     labels_api.api,

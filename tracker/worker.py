@@ -16,6 +16,7 @@ from config.settings import Settings
 from tracker import clock, db, schedule
 from tracker.alerts.jobs import warning_job
 from tracker.audit.jobs import heads_job
+from tracker.dispositions.jobs import expire_job
 from tracker.organisation import queries as organisation
 from tracker.outbox.jobs import deliver_job
 from tracker.outbox.transport import MaildirTransport, SmtpTransport, Transports
@@ -35,6 +36,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         warning_job(thresholds=settings.warning_thresholds_days, public_url=settings.public_url),
         reminder_job(patience=timedelta(days=settings.request_reminder_days), public_url=settings.public_url),
         reading_job(),
+        expire_job(),
         heads_job(
             _establishment_ids,
             signing_key=settings.audit_signing_key,

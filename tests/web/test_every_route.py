@@ -51,6 +51,8 @@ from tracker.actor import Actor, Permission, Role
 from tracker.app import create_app
 from tracker.db import Database, Session, transaction
 from tracker.devices.models import Hold, LotHold
+from tracker.dispositions import service as dispositions
+from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
@@ -145,6 +147,13 @@ class Ground:
         return address
 
 
+def a_destruction(session: Session, number: str) -> UUID:
+    """Ask for the destruction of a unit and return the id of the request."""
+    request_id, asked = db.new_id(), NewDisposition(Disposition.DESTRUCTION, "seal broken")
+    dispositions.dispose(session, request_id, number=number, new=asked, actor=ALICE, now=NOW)
+    return request_id
+
+
 def one_of_everything(session: Session) -> dict[str, object]:
     """Write one of everything that has an address, and return it by the name of its variable."""
     maker = make_manufacturer(session)
@@ -168,6 +177,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "number": unit.number,
         "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
         "lot_hold_id": session.query(LotHold.id).scalar(),
+        "destruction_id": a_destruction(session, unit.number),
         "manufacturer_id": maker,
         "derogation_id": derogation,
         "patient_id": patient,

@@ -103,6 +103,7 @@ REASON_LABELS: Mapping[str, str] = {
     "lot-on-hold": N_("the lot is on hold"),
     "expiry-conflict": N_("two expiry dates disagree"),
     "shelf-life-past": N_("the last day of use is over"),
+    "left-stock": N_("the unit has left the hospital"),
 }
 """Words of the reasons for which goods-in opens a hold by itself; people write theirs in their own words."""
 
@@ -130,6 +131,12 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
 _LEAVES_THE_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT, Event.STOCK_IN, Event.STOCK_OUT})
 """After these a unit is in the pharmacy, or gone; after the others it is where it was."""
 
+
+LEFT_STOCK = "left-stock"
+"""Why a hold is closed with the unit that leaves."""
+
+GONE = frozenset({UnitState.RETURNED, UnitState.DESTROYED})
+"""States of what has left the hospital for good: nothing can be blocked there any more."""
 
 BACK_FROM_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT})
 """What a return from a ward is recorded as."""
@@ -281,6 +288,11 @@ def inspect_return(
     return Inspection(event, reason)
 
 
+def may_leave(state: UnitState) -> bool:
+    """Test whether a unit can still be taken out of stock."""
+    return state in TRANSITIONS[Event.STOCK_OUT][0]
+
+
 def check_holdable(state: UnitState) -> None:
     """Check that a unit is still in the hospital: only there can it be stopped.
 
@@ -378,6 +390,8 @@ class NewMovement:
     ward_id: UUID | None = None
     requested_by: str = ""
     received_by: str = ""
+    is_destruction: bool = False
+    """A stock out (SSD) that ends in destruction: the vocabulary has no code of its own for it."""
 
     def details(self) -> dict[str, str]:
         """Return the names of the other people, as they are stored."""

@@ -132,6 +132,8 @@ def create_unit(
 def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
     """Append a movement of a locked unit and write the state it leads to."""
     state = rules.state_after(new.event, unit.state)
+    if new.is_destruction:
+        state = UnitState.DESTROYED
     values = {
         "id": new.id,
         "establishment_id": actor.establishment_id,
@@ -267,6 +269,36 @@ def mark_used(
         action="unit:used",
         subject=f"device:{device_id}",
         details={"event": event.value, "state": state.value},
+        now=now,
+    )
+    return state
+
+
+def take_out(session: Session, number: str, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
+    """Record that a unit is non-conforming, past its shelf life, returned or destroyed.
+
+    A hold on a unit that has left for good is closed with it. The caller's action checks the permission.
+
+    Raises:
+        UnitNotFound: there is no such unit here.
+        EventNotPossible: it was used, or has left already.
+        RequestIdReused: the id belongs to another movement.
+    """
+    unit = queries.get_unit_for_update(session, number)
+    earlier = session.get(Movement, new.id)
+    if earlier is not None:
+        check_same_request(is_same=(earlier.device_id, earlier.event) == (unit.id, new.event))
+        return earlier.state_after
+    state = _move(session, unit, new=new, actor=actor, now=now)
+    if state in rules.GONE:
+        for hold in unit.holds:
+            _close(session, hold.id, unit=unit, reason=rules.LEFT_STOCK, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="unit:taken-out",
+        subject=f"device:{unit.id}",
+        details={"number": unit.number, "state": state.value, "reason": new.reason},
         now=now,
     )
     return state

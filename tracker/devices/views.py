@@ -70,6 +70,7 @@ def _unit_page(
         life=[_shown(event) for event in life],
         holds=holds,
         hold_reasons={hold.id: _reason(hold) for hold in holds},
+        close_reasons={hold.id: _spoken(hold.close_reason or "") for hold in holds},
         causes=_words(rules.CAUSE_LABELS),
         kind=_(KIND_LABELS[unit.definition.kind]),
         entry=_(rules.ENTRY_LABELS[unit.entry_method]),
@@ -83,6 +84,7 @@ def _unit_page(
         may_deliver=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
         may_take_back=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.DELIVERED,
         place=_("Pharmacy") if unit.state in rules.ON_HAND else _("No longer here"),
+        may_take_out=actor.can(Permission.UNIT_DISPOSE) and rules.may_leave(unit.state),
         may_hold=actor.can(Permission.HOLD_OPEN) and unit.state in rules.ON_HAND,
         may_release=actor.can(Permission.HOLD_RELEASE),
         may_print=actor.can(Permission.RECEPTION_WRITE),
@@ -93,7 +95,7 @@ def _unit_page(
 
 
 def _shown(event: LifeEvent) -> ShownEvent:
-    reason = "; ".join(_(part) for part in rules.reason_parts(event.reason))
+    reason = _spoken(event.reason)
     asked, received = event.details.get("requested_by"), event.details.get("received_by")
     people = (
         _("asked for by %(name)s", name=asked) if asked and event.event is Event.DELIVERY else "",
@@ -101,11 +103,20 @@ def _shown(event: LifeEvent) -> ShownEvent:
         _("received by %(name)s", name=received) if received else "",
     )
     detail = ", ".join(part for part in (event.ward_name or "", *people, reason) if part)
-    return ShownEvent(event.at, event.event.value, _(rules.EVENT_LABELS[event.event]), event.actor_name, detail)
+    return ShownEvent(event.at, event.event.value, _event_words(event), event.actor_name, detail)
+
+
+def _event_words(event: LifeEvent) -> str:
+    words = _(rules.EVENT_LABELS[event.event])
+    return f"{words} · {_(rules.STATE_LABELS[event.state_after])}" if event.event is Event.STOCK_OUT else words
 
 
 def _reason(hold: Hold | LotHoldLine | WaitingHold) -> str:
-    return "; ".join(_(part) for part in rules.reason_parts(hold.reason))
+    return _spoken(hold.reason)
+
+
+def _spoken(reason: str) -> str:
+    return "; ".join(_(part) for part in rules.reason_parts(reason))
 
 
 def _raw_text(raw: bytes | None) -> str:

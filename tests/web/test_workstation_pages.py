@@ -1,5 +1,6 @@
 """Workstations through the pages and the API, and every scan box by the calibration of its browser's workstation."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from scanners.readers import calibration
 from scanners.readers.keyboards import Layout, typed
+from scanners.symbols import datamatrix
 from tests.care import make_patient
 from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A
 from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer, make_unit
@@ -313,3 +315,22 @@ def test_the_administrator_calibrates_and_the_auditor_only_looks(person: LogIn) 
 
     assert "data-scan-box" in person(ERIC).get(address).text
     assert "data-scan-box" not in person(FANNY).get(address).text
+
+
+def test_a_frame_of_a_camera_is_answered_with_what_it_holds_and_nothing_is_kept(person: LogIn) -> None:
+    charlie = person(CHARLIE)
+    frame = {"frame": (io.BytesIO(datamatrix.png(f"(01){GTIN}(10)A1")), "frame.jpg")}
+
+    found = charlie.post("/frames", frame)
+    others = [charlie.post("/frames", body) for body in ({}, {"frame": (io.BytesIO(b"no picture"), "frame.jpg")})]
+
+    assert found.json == {"texts": [f"]d201{GTIN}10A1"]}
+    assert found.headers["Cache-Control"] == "no-store"
+    assert [(answer.status_code, answer.json) for answer in others] == [(200, {"texts": []})] * 2
+
+
+def test_a_page_with_a_scan_box_may_use_the_camera_and_no_other_site_may(person: LogIn) -> None:
+    page = person(CHARLIE).get("/scan")
+
+    assert page.headers["Permissions-Policy"] == "camera=(self), microphone=(), geolocation=()"
+    assert "data-camera" in page.text

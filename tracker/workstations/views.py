@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from scanners.readers import calibration
+from scanners.readers.isolation import read_isolated
+from scanners.readers.reading import FRAME_LIMITS
 from scanners.readers.wedge import GROUP_SEPARATOR, Profile
 from scanners.symbols import datamatrix
 from tracker import clock, db, http
@@ -23,6 +25,7 @@ bp = Blueprint("workstations", __name__, template_folder="templates")
 
 PAGE_LENGTH = 50
 HISTORY_LENGTH = 20
+_FRAME_SECONDS = 3.0
 _COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep a cookie (RFC 6265bis, section 5.5)
 
 
@@ -36,6 +39,23 @@ class Result:
     sentence: str
     findings: tuple[FindingWords, ...]
     next_step: str = ""
+
+
+@bp.post("/frames")
+@http.requires(Permission.ACCOUNT_USE)
+def read_frame() -> Response:
+    """Answer what a frame of a camera holds, and keep nothing; the page sends it on as a scan.
+
+    One frame is read at a time in each process of the server; meanwhile the answer is 429, and the page waits.
+    """
+    frame = request.files.get("frame")
+    content = frame.read(FRAME_LIMITS.max_bytes + 1) if frame is not None else b""
+    reading = read_isolated(content, timeout_seconds=_FRAME_SECONDS, limits=FRAME_LIMITS)
+    answer = jsonify({"texts": [symbol.wedge_text for symbol in reading.symbols]})
+    if reading.fault is not None and reading.fault.code == "reader-busy":
+        answer.status_code = 429
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 @bp.get("/workstations")

@@ -1,5 +1,6 @@
 """Composition root of the web: makes the application from the settings, and nothing else knows the whole."""
 
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.settings import Settings
 from scanners.readers.decoders import zbar_available
-from tracker import clock, db, http, schedule
+from tracker import clock, db, http, phrases, pieces, schedule
 from tracker.accounts import service as accounts
 from tracker.accounts import views as accounts_views
 from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
@@ -279,6 +280,7 @@ def _chosen_locale(settings: Settings) -> str:
 
 
 def _dress(app: Flask) -> None:
+    phrases.install(app)
     version = _static_version()
 
     @app.url_defaults
@@ -289,6 +291,7 @@ def _dress(app: Flask) -> None:
     app.add_template_filter(http.written_day, "day")
     app.add_template_filter(_instant, "instant")
     app.add_template_global(http.sentence, "sentence")
+    pieces.install(app, icon_address=functools.cache(_icon_address))
     app.context_processor(_page_context)
 
 
@@ -298,6 +301,11 @@ def _static_version() -> str:
     for path in sorted((Path(__file__).parent / "static").rglob("*.*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
+
+
+def _icon_address() -> str:
+    """Return where the drawing of all icons is: the same for every page."""
+    return url_for("bootstrap.static", filename="icons/bootstrap-icons.svg")
 
 
 def _instant(value: datetime | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -227,7 +228,12 @@ def sentence(message: str, data: dict[str, object] | None = None) -> str:
 
 def written_day(value: date | None) -> str:
     """Return a day as the language of the page writes it: ``26/07/2024``, ``26 Jul 2024``."""
-    written: str = format_date(value, "dd/MM/yyyy" if str(get_locale()) == "fr" else "d MMM yyyy") if value else ""
+    return _written_day(value, str(get_locale())) if value else ""
+
+
+@lru_cache(maxsize=4096)
+def _written_day(value: date, locale: str) -> str:
+    written: str = format_date(value, "dd/MM/yyyy" if locale == "fr" else "d MMM yyyy")
     return written
 
 

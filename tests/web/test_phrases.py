@@ -1,0 +1,33 @@
+"""Texts of templates in both languages: translated once, filled in safely each time."""
+
+import pytest
+from flask import Flask, g, render_template_string
+from flask_babel import force_locale
+
+
+def said(app: Flask, template: str, locale: str, **values: object) -> str:
+    with app.test_request_context(), force_locale(locale):
+        g.pop("phrases", None)
+        return render_template_string(template, **values)
+
+
+def test_each_language_keeps_its_own_texts(app: Flask) -> None:
+    template = "{{ pgettext('unit', 'Released') }}"
+
+    assert [said(app, template, code) for code in ("fr", "en", "fr")] == ["Libéré", "Released", "Libéré"]
+
+
+def test_values_are_escaped_in_a_page(app: Flask) -> None:
+    shown = said(app, "{{ _('Lot %(lot)s', lot=lot) }}", "en", lot="<b>")
+
+    assert shown == "Lot &lt;b&gt;"
+
+
+def test_a_percent_sign_is_written_once_with_values_and_without(app: Flask) -> None:
+    assert said(app, "{{ _('5 %%') }}", "en") == "5 %"
+    assert said(app, "{{ _('%(n)s %%', n=5) }}", "en") == "5 %"
+
+
+def test_a_value_that_is_missing_is_a_defect_and_not_a_silent_gap(app: Flask) -> None:
+    with pytest.raises(KeyError):
+        said(app, "{{ _('Lot %(lot)s') }}", "en")

@@ -31,6 +31,8 @@ from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.audit import views as audit_views
 from tracker.catalogue import views as catalogue_views
+from tracker.conformity import api as conformity_api
+from tracker.conformity import views as conformity_views
 from tracker.consents import views as consents_views
 from tracker.delivery import api as delivery_api
 from tracker.delivery import views as delivery_views
@@ -344,6 +346,7 @@ _VIEWS = (
     alerts_views.bp,
     audit_views.bp,
     catalogue_views.bp,
+    conformity_views.bp,
     consents_views.bp,
     derogations_views.bp,
     delivery_views.bp,
@@ -367,6 +370,7 @@ _VIEWS = (
     workstations_views.bp,
 )
 _APIS = (
+    conformity_api.api,
     derogations_api.api,
     delivery_api.api,
     devices_api.api,

@@ -56,6 +56,8 @@ from tracker.orientation import api as orientation_api
 from tracker.orientation import views as orientation_views
 from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
+from tracker.publications import api as publications_api
+from tracker.publications import views as publications_views
 from tracker.reception import api as reception_api
 from tracker.reception import views as reception_views
 from tracker.register import api as register_api
@@ -360,6 +362,7 @@ _VIEWS = (
     organisation_views.bp,
     outbox_views.bp,
     patients_views.bp,
+    publications_views.bp,
     reception_views.bp,
     register_views.bp,
     requests_views.bp,
@@ -381,6 +384,7 @@ _APIS = (
     operations_api.api,
     organisation_api.api,
     orientation_api.api,
+    publications_api.api,
     reception_api.api,
     register_api.api,
     requests_api.api,

@@ -45,6 +45,11 @@ def fold(text: str) -> str:
     return text.translate(_FOLDING)
 
 
+def one_line(text: str) -> str:
+    """Return a text with single spaces for all its spaces and line ends."""
+    return " ".join(text.split())
+
+
 def likeness(one: str, other: str) -> float:
     """Return how alike two names are, 0 to 1, without case, accents, marks and known typing errors.
 

@@ -8,7 +8,7 @@ import enum
 import re
 from collections import Counter
 
-from scanners.readers.french import fold, likeness, words_of
+from scanners.readers.french import fold, likeness, one_line, words_of
 
 REFERENCE = re.compile(
     r"(?<![\w/.,@-])(?!\d{1,2}[xX×/.,]\d)(?!\d{2,4}/\d{2,4})(?!(?:19|20)\d\d(?![\w-]))(?!\d+mm)"
@@ -41,7 +41,7 @@ class Doubt(enum.Enum):
 
 def is_table_head(text: str) -> bool:
     """Test whether a line is the head of a table of products and references."""
-    head = _TABLE_HEAD.match(fold(" ".join(text.split())))
+    head = _TABLE_HEAD.match(fold(one_line(text)))
     return head is not None and bool(head["before"] or head["after"])
 
 
@@ -58,7 +58,7 @@ class ReferenceRows:
         """Read lines: labels and references in turn, each over any number of lines, or the cells of a row."""
         for line in _CUT_REFERENCE.sub("-", text).split("\n"):
             if is_table_head(line):
-                head = _TABLE_HEAD.match(fold(" ".join(line.split())))
+                head = _TABLE_HEAD.match(fold(one_line(line)))
                 self._reference_first = bool(head and head["after"])
             elif "\t" in line:
                 self._read_cells(line.split("\t"))
@@ -68,7 +68,7 @@ class ReferenceRows:
     def finish(self) -> tuple[list[tuple[str, str]], list[tuple[Doubt, str]]]:
         """Return each reference with its product, and what is doubted; only once, at the end."""
         self._take_first()
-        left = " ".join(" ".join(self._waiting).split())
+        left = one_line(" ".join(self._waiting))
         is_row = self._found and words_of(left)[:2] == words_of(self._found[0][1])[:2] != []
         if not self._reference_first and is_row:
             self._found.append(("", left))
@@ -98,7 +98,7 @@ class ReferenceRows:
 
     def _read_cells(self, cells: list[str]) -> None:
         """Read a row of a table: one cell is the reference, the others name the product."""
-        written = [" ".join(cell.split()) for cell in cells if cell.strip()]
+        written = [one_line(cell) for cell in cells if cell.strip()]
         codes = [cell for cell in written if REFERENCE.fullmatch(cell.replace(" ", ""))]
         is_clear = len(codes) == 1
         label = " ".join(cell for cell in written if not is_clear or cell != codes[0])
@@ -126,7 +126,7 @@ class ReferenceRows:
 
 def _labels(written: str) -> list[str]:
     """Return the products that stand before one reference: more than one where rows have none."""
-    label = " ".join(written.split()).strip(" -–—:;|")
+    label = one_line(written).strip(" -–—:;|")
     opening = " ".join(label.split()[:_OPENING_WORDS])
     if len(opening.split()) < _OPENING_WORDS:
         return [label]

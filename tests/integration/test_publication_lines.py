@@ -172,6 +172,21 @@ def test_an_annex_that_is_not_in_the_file_takes_no_reference_away(session: Sessi
     assert kinds(read(session, page)) == []
 
 
+def test_a_row_that_was_not_understood_takes_no_reference_away(session: Session) -> None:
+    make_named(session, "Glènes de révision LISA")
+    page = lists.as_html([GLENOIDS]).replace("3-550102M", "3-55O102M")
+
+    assert kinds(read(session, page)) == ["not_understood"]
+
+
+def test_a_derogation_that_is_gone_from_a_list_partly_understood_says_to_look_there_first(session: Session) -> None:
+    make_named(session, "Glènes de révision LISA")
+    lines = read(session, lists.as_html([STEMS]).replace("28/02/2027", "31/02/2027"))
+
+    gone = next(view.line for view in lines if view.line.kind is LineKind.ENDED)
+    assert gone.why.startswith("Part of the list was not understood")
+
+
 def test_a_mistyped_name_is_confirmed_by_a_pharmacist_and_known_from_then_on(session: Session) -> None:
     derogation_id = make_named(session, "Glènes de révision LIZA", valid_until=date(2026, 4, 1))
     (line,) = read(session, lists.as_html([GLENOIDS]))

@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from config.settings import Settings
+from tests import lists
 from tests.care import make_consent, make_notice, make_patient, make_use
 from tests.conftest import DatabaseMaker
 from tests.dossiers import make_request
@@ -65,6 +66,9 @@ from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
 from tracker.outbox.transport import mailbox_of
+from tracker.publications import service as publications
+from tracker.publications.queries import list_lines
+from tracker.publications.service import NewPublication
 from tracker.reception.models import Reception
 from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
@@ -212,7 +216,11 @@ def one_of_the_office(session: Session) -> dict[str, object]:
     )
     roll = Layout(Paper.ROLL, 50, 30)
     workstation = workstations.create_workstation(session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW)
+    list_id, page = db.new_id(), NewPublication("list.html", lists.as_html([lists.VALVES]).encode(), TODAY)
+    publications.receive(session, list_id, new=page, actor=ALICE, now=NOW, today=TODAY)
     return {
+        "publication_id": list_id,
+        "line_id": list_lines(session, list_id)[0].line.id,
         "reception_id": reception,
         "request_id": make_request(session),
         "format_id": labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW).id,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
-from scanners.readers.french import SAME_NAME, fold, likeness, read_day, spelled, words_of
+from scanners.readers.french import SAME_NAME, fold, likeness, one_line, read_day, spelled, words_of
 from scanners.readers.references import REFERENCE, Doubt, ReferenceRows, is_table_head
 from scanners.readers.writing import paragraphs
 from tracker.derogations.rules import Domain
@@ -45,6 +45,8 @@ class ListedDerogation:
     """The sentence that grants, in the page's own words."""
     announces_annex: bool
     """It says "liste en annexe"."""
+    is_list_whole: bool = True
+    """Every row of its annex was understood; otherwise a reference that seems to be missing may only be mistyped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,7 @@ _WHY_ROW = {
 }
 
 
-class _Kind(enum.Enum):
-    HEADING = enum.auto()
-    GRANT = enum.auto()
-    ANNEX = enum.auto()
-    ROWS = enum.auto()
-    WORDS = enum.auto()
+_Kind = enum.Enum("_Kind", "HEADING GRANT ANNEX ROWS WORDS")
 
 
 @dataclass(slots=True)
@@ -162,6 +159,7 @@ class _Draft:
     extended_to: list[date] = field(default_factory=list)
     extended: bool = False
     has_doubtful_day: bool = False
+    is_list_whole: bool = True
     references: list[ListedReference] = field(default_factory=list)
 
     @property
@@ -195,7 +193,7 @@ class _Notes:
 
     def doubt(self, text: str, why: str) -> None:
         """Note a piece of text that cannot be understood."""
-        self.doubts.append(Misunderstood(_flat(text)[:_LONGEST_TOLD], why))
+        self.doubts.append(Misunderstood(one_line(text)[:_LONGEST_TOLD], why))
 
 
 def read_list(text: str) -> Reading:
@@ -211,10 +209,6 @@ def read_list(text: str) -> Reading:
     listed = tuple(_listed(draft, notes) for draft in notes.drafts)
     updated = _UPDATED.search(fold(text))
     return Reading(read_day(updated["day"]) if updated else None, listed, tuple(notes.doubts))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _blocks(paragraph: str) -> list[str]:
@@ -295,7 +289,9 @@ def _read_block(block: str, notes: _Notes) -> None:
             notes.annex.rows.read(block)
         case _:
             _read_words(block, notes)
-    is_title = kind in {_Kind.WORDS, _Kind.ROWS} and not REFERENCE.search(block) and not _END.search(fold(_flat(block)))
+    is_title = (
+        kind in {_Kind.WORDS, _Kind.ROWS} and not REFERENCE.search(block) and not _END.search(fold(one_line(block)))
+    )
     notes.before = block if is_title else ""
 
 
@@ -308,7 +304,9 @@ def _read_heading(block: str, notes: _Notes) -> None:
         title = notes.before.strip(" -–—\n")
     else:
         _enter_section(notes)
-    draft = _Draft(heading=_flat(block if title in block else f"{title} {block}"), section=notes.section, title=title)
+    draft = _Draft(
+        heading=one_line(block if title in block else f"{title} {block}"), section=notes.section, title=title
+    )
     notes.drafts.append(draft)
     if not title:
         notes.doubt(block, _WHY_NO_TITLE)
@@ -317,7 +315,7 @@ def _read_heading(block: str, notes: _Notes) -> None:
 
 def _enter_section(notes: _Notes) -> None:
     """Take the paragraph above a heading as the section, where it is short enough to be one."""
-    above = fold(_flat(notes.before))
+    above = fold(one_line(notes.before))
     if above and len(above) <= _LONGEST_SECTION and not above.endswith(".") and not _FURNITURE.fullmatch(above):
         notes.section = _domain(above, Domain.OTHER)
 
@@ -345,13 +343,13 @@ def _note_days(folded: str, draft: _Draft, notes: _Notes, *, told: str, days: li
 
 
 def _read_grant(block: str, notes: _Notes) -> None:
-    folded = fold(_flat(block))
+    folded = fold(one_line(block))
     if not notes.drafts or notes.drafts[-1].grant:
         is_heading = len(notes.before) <= _LONGEST_TOLD and notes.before[-1:] not in {".", "?"}
-        title = _flat(notes.before) if is_heading else ""
+        title = one_line(notes.before) if is_heading else ""
         notes.drafts.append(_Draft(heading=title, section=notes.section, title=title))
     draft = notes.drafts[-1]
-    draft.grant = _flat(block)
+    draft.grant = one_line(block)
     to = _GRANTED_TO.search(folded)
     if to:
         draft.granted_to = draft.grant[slice(*to.span("company"))].strip(" ,")
@@ -363,7 +361,7 @@ def _read_grant(block: str, notes: _Notes) -> None:
 
 def _read_words(block: str, notes: _Notes) -> None:
     """Read the last days that sentences name, and leave ordinary prose alone."""
-    flat = _flat(block)
+    flat = one_line(block)
     folded = fold(flat)
     is_about_all = re.search(rf"(?:les|des|ces) {_DEROGATION[:-5]}[a-z]*s (?:list|annuel|sont|accord)", folded)
     draft = None if is_about_all or not notes.drafts else notes.drafts[-1]
@@ -388,7 +386,7 @@ def _read_words(block: str, notes: _Notes) -> None:
 
 
 def _is_after_annex(block: str) -> bool:
-    folded = fold(_flat(block))
+    folded = fold(one_line(block))
     if REFERENCE.search(block):
         return bool(re.search(r"https?:|@", folded))
     is_prose = len(folded) > _LONGEST_LABEL or folded.endswith(".") or re.search(_DEROGATION, folded)
@@ -404,7 +402,7 @@ def _below_annex_heading(annex: _Annex) -> str:
         closing = (number for number, line in enumerate(lines, 1) if re.search(r"partiel|derogatoire *$", fold(line)))
         first_row = (n for n, line in enumerate(lines) if n and (is_table_head(line) or REFERENCE.search(line)))
         count = min([*list(closing)[-1:], next(first_row, len(lines))])
-    annex.heading, rows = _flat(" ".join(lines[:count])), "\n".join(lines[count:])
+    annex.heading, rows = one_line(" ".join(lines[:count])), "\n".join(lines[count:])
     return rows
 
 
@@ -419,6 +417,7 @@ def _attach(annex: _Annex, notes: _Notes) -> None:
     elif draft is None:
         notes.doubt(f"{annex.heading}: {', '.join(code for code, _label in rows)}", _WHY_ANNEX)
     else:
+        draft.is_list_whole = draft.is_list_whole and not doubts
         known = {one.reference for one in draft.references}
         draft.references += [ListedReference(code, spelled(label)) for code, label in rows if code not in known]
         draft.words.append(annex.heading)
@@ -442,7 +441,7 @@ def _draft_of(annex: _Annex, drafts: list[_Draft]) -> _Draft | None:
 
 def _name(draft: _Draft, notes: _Notes) -> None:
     """Tell the device from the company in a heading, with the help of the sentence that grants."""
-    title = _flat(draft.title)
+    title = one_line(draft.title)
     parts = [part.strip() for part in re.split(r" [-–—]+ ?| ?[-–—]+ ", title) if part.strip()]
     parts = [part for part in parts if not _TRAILER.fullmatch(fold(part))] or parts
     draft.companies = {draft.granted_to, *parts[1:]} - {""}
@@ -497,4 +496,5 @@ def _listed(draft: _Draft, notes: _Notes) -> ListedDerogation:
         references=tuple(draft.references),
         scope_text=draft.grant,
         announces_annex="en annexe" in folded,
+        is_list_whole=draft.is_list_whole,
     )

@@ -86,7 +86,7 @@ def show(derogation_id: UUID) -> Response:
         derogation = queries.get_derogation(session, derogation_id)
         decisions = queries.list_decisions(session, derogation_id)
         entries = queries.list_scope(session, derogation_id)
-        letters = documents.list_documents(session, f"derogation:{derogation_id}")
+        letters = documents.list_by_id(session, {one.document_id for one in decisions if one.document_id})
         patient = _patient_of(session, derogation.patient_id) if actor.can(Permission.PATIENT_READ) else None
         pseudonym = queries.read_pseudonym(session, derogation) if patient else ""
         aliases = queries.list_aliases(session, derogation_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from scanners.readers.french import SAME_NAME, likeness
 from tracker.derogations import queries as derogations
 from tracker.derogations.models import Alias, Derogation, ScopeEntry
+from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationKind
 from tracker.documents.models import Document
 from tracker.errors import N_, NotFound
@@ -116,6 +117,16 @@ def list_lines(session: Session, publication_id: UUID) -> Sequence[LineView]:
     ):
         decided.setdefault(decision.line_id, []).append(decision)
     return [LineView(line, tuple(decided.get(line.id, ())), designation) for line, designation in rows]
+
+
+def list_standings(
+    session: Session, derogation_ids: Collection[UUID], *, day: date, known_at: datetime
+) -> Sequence[DerogationStanding]:
+    """Return what the register says of the derogations that lines are about; one SQL, none for none."""
+    if not derogation_ids:
+        return ()
+    statement = derogations.LINES.where(Derogation.id.in_(derogation_ids))
+    return derogations.read_lines(session, statement, day=day, known_at=known_at)
 
 
 def get_line(session: Session, line_id: UUID) -> PublicationLine:

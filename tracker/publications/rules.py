@@ -60,6 +60,15 @@ _WHY_ANSWER = N_("Neither yes nor no.")
 _WHY_DIFFERS = N_("Two lines of one derogation disagree.")
 
 
+_READ_AT_ONCE_BYTES = 500_000
+"""A page of this size is read in a few tenths of a second; ANSM's own, saved with its frame, has half of it."""
+
+
+def is_read_at_once(data: bytes, filename: str) -> bool:
+    """Test whether a file is small and needs no reader of PDFs, which works apart."""
+    return len(data) <= _READ_AT_ONCE_BYTES and b"%PDF-" not in data[:1024] and not filename.lower().endswith(".pdf")
+
+
 class Reads(Protocol):
     """What makes a plain text of a file: ``read_writing``, or the same in another process."""
 
@@ -357,6 +366,7 @@ _GRANTED = frozenset(
     }
 )
 _WHY_EARLIER = N_("The list prints an earlier last day than the register: an older list, or a shorter validity.")
+_WHY_MAYBE_UNREAD = N_("Part of the list was not understood: look there first, it may be named in it.")
 _SAME_WORD = 0.75
 _PURPOSE = re.compile(r"\s+(?:[-–] )?pour (?:des|les) reprises? .*", re.IGNORECASE)
 
@@ -379,7 +389,8 @@ def compare(reading: Reading, register: Sequence[KnownDerogation], *, listed_on:
         differences += found
     met = {known.id for known, _is_certain in matches.values()}
     gone = [known for known in register if known.id not in met and _is_expected(known, listed_on)]
-    differences += [Difference(LineKind.ENDED, known=known) for known in gone if reading.derogations]
+    why = _WHY_MAYBE_UNREAD if reading.not_understood else ""
+    differences += [Difference(LineKind.ENDED, known=known, why=why) for known in gone if reading.derogations]
     doubts = [Difference(LineKind.NOT_UNDERSTOOD, text=one.text, why=one.why) for one in reading.not_understood]
     return Comparison((*differences, *doubts), unchanged_count)
 
@@ -404,7 +415,8 @@ def _differences(listed: ListedDerogation, known: KnownDerogation | None, *, is_
         added = [item for code, item in printed.items() if code not in known.references]
         removed = [ListedReference(code, "") for code in sorted(known.references - printed.keys())]
         found += [Difference(LineKind.REFERENCE_ADDED, listed, known, is_certain, item) for item in added]
-        found += [Difference(LineKind.REFERENCE_REMOVED, listed, known, is_certain, item) for item in removed]
+        removal = LineKind.REFERENCE_REMOVED
+        found += [Difference(removal, listed, known, is_certain, item) for item in removed if listed.is_list_whole]
     return found
 
 

@@ -217,6 +217,26 @@ def upload(session: Session, publication_id: UUID, *, new: NewPublication, actor
     return made[0]
 
 
+def receive(
+    session: Session, publication_id: UUID, *, new: NewPublication, actor: Actor, now: datetime, today: date
+) -> Publication:
+    """Keep a file, and read it at once unless it is a PDF or large: those are left to the worker.
+
+    A file that cannot be read is kept too, with the reason.
+
+    Raises:
+        FileRefused, RequestIdReused: see :func:`upload`.
+    """
+    publication = upload(session, publication_id, new=new, actor=actor, now=now)
+    if publication.state is not ReadingState.QUEUED or not rules.is_read_at_once(new.content, new.filename):
+        return publication
+    try:
+        reading = rules.read_file(new.content, filename=new.filename)
+    except rules.ListUnreadable as fault:
+        return fail_reading(session, publication_id, fault=fault, actor=actor, now=now)
+    return finish_reading(session, publication_id, reading=reading, actor=actor, now=now, today=today)
+
+
 def claim(session: Session, *, actor: Actor, now: datetime) -> Claimed | None:
     """Take the next file to read, until the lease ends; None when none waits.
 

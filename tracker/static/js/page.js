@@ -13,6 +13,12 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+/* A page that waits for the worker looks again by itself; a link does the same without scripts. */
+const waiting = document.querySelector("[data-reload-seconds]");
+if (waiting) {
+  setTimeout(() => window.location.reload(), Number(waiting.dataset.reloadSeconds) * 1000);
+}
+
 /* A form pressed twice is sent once; coming back with the browser's arrow makes it usable again. */
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -68,6 +68,8 @@ class Settings:
     """Days before the anniversary of an annual derogation at which its recap is due (default 45; our choice)."""
     recap_least_count: int
     """Fewest uses that a recap tells together as one stretch of time (default 5; our choice, docs/recaps.md)."""
+    acknowledgement_days: int
+    """Days without ANSM's or the manufacturer's acknowledgement after which a report is shown as late (default 15)."""
     ansm_vigilance_address: str
     """Where serious incidents are declared by mail (default: ANSM's address, domain reference 2.5)."""
     mail_transport: Literal["local", "smtp"]
@@ -123,6 +125,7 @@ class Settings:
             request_reminder_days=reader.number("TRACE59_REQUEST_REMINDER_DAYS", default=30, least=1, most=366),
             recap_lead_days=reader.number("TRACE59_RECAP_LEAD_DAYS", default=45, least=1, most=180),
             recap_least_count=reader.number("TRACE59_RECAP_LEAST_COUNT", default=5, least=1, most=50),
+            acknowledgement_days=reader.number("TRACE59_ACKNOWLEDGEMENT_DAYS", default=15, least=1, most=365),
             ansm_vigilance_address=reader.address(
                 "TRACE59_ANSM_VIGILANCE_ADDRESS", default="materiovigilance@ansm.sante.fr"
             ),

@@ -46,6 +46,8 @@ from tracker.documents import views as documents_views
 from tracker.errors import N_
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
+from tracker.followups import api as followups_api
+from tracker.followups import views as followups_views
 from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
 from tracker.operations import api as operations_api
@@ -201,6 +203,7 @@ def create_app(settings: Settings, database: db.Database | None = None) -> Flask
 
 
 _SHARED_SETTINGS = (
+    "acknowledgement_days",
     "ansm_vigilance_address",
     "demonstration",
     "mail_from",
@@ -356,6 +359,7 @@ _VIEWS = (
     dispositions_views.bp,
     documents_views.bp,
     findings_views.bp,
+    followups_views.bp,
     labels_views.bp,
     orientation_views.bp,
     operations_views.bp,
@@ -380,6 +384,7 @@ _APIS = (
     dispositions_api.api,
     stock_api.api,
     findings_api.api,
+    followups_api.api,
     labels_api.api,
     operations_api.api,
     organisation_api.api,

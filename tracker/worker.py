@@ -33,7 +33,11 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Return every periodic job of the program."""
     return (
         deliver_job(transports(settings).choose, sender=settings.mail_from, every=MAIL_PERIOD),
-        warning_job(thresholds=settings.warning_thresholds_days, public_url=settings.public_url),
+        warning_job(
+            thresholds=settings.warning_thresholds_days,
+            acknowledgement_days=settings.acknowledgement_days,
+            public_url=settings.public_url,
+        ),
         reminder_job(patience=timedelta(days=settings.request_reminder_days), public_url=settings.public_url),
         reading_job(),
         expire_job(),

@@ -254,7 +254,7 @@ def due_now(database: Database) -> Job:
     """Write a derogation of hospital A that ends in 30 days, and return the job that warns of it."""
     with transaction(database, HOSPITAL_A) as session:
         make_derogation(session, make_manufacturer(session), valid_until=TODAY + 30 * DAY)
-    return jobs.warning_job(thresholds=THRESHOLDS, public_url=PUBLIC_URL)
+    return jobs.warning_job(thresholds=THRESHOLDS, acknowledgement_days=15, public_url=PUBLIC_URL)
 
 
 def state_of(database: Database) -> tuple[int, int, int]:
@@ -296,7 +296,7 @@ def test_one_establishment_that_fails_does_not_silence_the_others(database: Data
         session.execute(text("update recipient set email = 'not an address'"))
     with transaction(database, HOSPITAL_B) as session:
         make_derogation(session, make_manufacturer(session, actor=GUY), actor=GUY, valid_until=TODAY + 30 * DAY)
-    job = jobs.warning_job(thresholds=THRESHOLDS, public_url=PUBLIC_URL)
+    job = jobs.warning_job(thresholds=THRESHOLDS, acknowledgement_days=15, public_url=PUBLIC_URL)
 
     with pytest.raises(ExceptionGroup, match="warnings failed in 1 establishments"):
         job.run(database, NOW)

@@ -22,8 +22,16 @@ from tracker.outbox import service as outbox_service
 from tracker.outbox.rules import MessageState
 from tracker.outbox.transport import SmtpTransport
 from tracker.vigilance import queries, service
-from tracker.vigilance.rules import Basis, Consequence, DevicePlace, IncidentFacts, IncidentState, Narrative
-from tracker.vigilance.service import CorrespondentPart, NewIncident
+from tracker.vigilance.rules import (
+    Basis,
+    Consequence,
+    CorrespondentPart,
+    DevicePlace,
+    IncidentFacts,
+    IncidentState,
+    Narrative,
+)
+from tracker.vigilance.service import NewIncident
 
 ANSM = "materiovigilance@ansm.sante.fr"
 MAKER = "vigilance@maker.test"

@@ -28,8 +28,16 @@ from tracker.outbox.models import Message
 from tracker.vigilance import queries, service
 from tracker.vigilance.models import Incident, IncidentReport
 from tracker.vigilance.queries import Place
-from tracker.vigilance.rules import Basis, Consequence, DevicePlace, IncidentFacts, LotMissing, Narrative
-from tracker.vigilance.service import CorrespondentPart, NewIncident
+from tracker.vigilance.rules import (
+    Basis,
+    Consequence,
+    CorrespondentPart,
+    DevicePlace,
+    IncidentFacts,
+    LotMissing,
+    Narrative,
+)
+from tracker.vigilance.service import NewIncident
 
 FACTS = IncidentFacts(
     occurred_on=TODAY,

@@ -38,6 +38,7 @@ from tracker.vigilance.queries import IncidentNotFound
 from tracker.vigilance.rules import (
     Basis,
     Consequence,
+    CorrespondentPart,
     DevicePlace,
     IdentityInText,
     IncidentFacts,
@@ -47,7 +48,7 @@ from tracker.vigilance.rules import (
     PatientDiffers,
     ReportRecipient,
 )
-from tracker.vigilance.service import CorrespondentPart, NewIncident
+from tracker.vigilance.service import NewIncident
 
 ANSM = "materiovigilance@ansm.test"
 FACTS = IncidentFacts(

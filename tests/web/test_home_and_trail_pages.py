@@ -50,7 +50,9 @@ def home(person: Person) -> str:
 
 
 def warn(database: Database) -> None:
-    jobs.warning_job(thresholds=THRESHOLDS, public_url="https://trace59.test").run(database, clock.utc_now())
+    jobs.warning_job(thresholds=THRESHOLDS, acknowledgement_days=15, public_url="https://trace59.test").run(
+        database, clock.utc_now()
+    )
 
 
 def report_success(database: Database, *, ago: timedelta = timedelta(0), error: str | None = None) -> None:

@@ -16,7 +16,7 @@ from tracker.organisation import queries as organisation
 from tracker.schedule import Job
 
 
-def warning_job(*, thresholds: Sequence[int], public_url: str) -> Job:
+def warning_job(*, thresholds: Sequence[int], acknowledgement_days: int, public_url: str) -> Job:
     """Return the job that raises what is due, one transaction per establishment, every ten minutes.
 
     What fails in one establishment does not keep the others from being warned; the run ends as failed.
@@ -37,11 +37,15 @@ def warning_job(*, thresholds: Sequence[int], public_url: str) -> Job:
 
     def run_one(database: Database, establishment_id: UUID, now: datetime) -> int:
         with transaction(database, establishment_id) as session:
+            actor = system_actor(establishment_id)
+            service.warn_of_late_acknowledgements(
+                session, days=acknowledgement_days, public_url=public_url, actor=actor, now=now
+            )
             return service.raise_warnings(
                 session,
                 thresholds=thresholds,
                 public_url=public_url,
-                actor=system_actor(establishment_id),
+                actor=actor,
                 now=now,
                 today=clock.paris_day(now),
             )

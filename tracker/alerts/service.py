@@ -21,6 +21,8 @@ from tracker.audit import service as audit
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
+from tracker.followups import queries as followups
+from tracker.followups.rules import sent_before
 from tracker.operations import queries as operations
 from tracker.operations.queries import OperationLine, Outlook
 from tracker.organisation import queries as organisation
@@ -28,6 +30,8 @@ from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind, MessageNotWaiting
 from tracker.outbox.service import NewMessage
+from tracker.vigilance.queries import paris_day
+from tracker.vigilance.rules import ReportRecipient
 
 _TEMPLATES = Path(__file__).parent / "templates" / "alerts"
 _WARNED = frozenset({DerogationStatus.IN_FORCE, DerogationStatus.ENDED, DerogationStatus.SUSPENDED})
@@ -278,3 +282,44 @@ def list_true_warnings(
     for warning in queries.list_warnings(session, ends):
         nearest.setdefault(warning.derogation_id, warning)
     return sorted(nearest.values(), key=lambda warning: warning.valid_until)
+
+
+_MOST_LATE = 500
+
+
+def warn_of_late_acknowledgements(session: Session, *, days: int, public_url: str, actor: Actor, now: datetime) -> int:
+    """Warn once, by mail, of each report that nobody has acknowledged in time.
+
+    Returns:
+        How many reports are late.
+    """
+    actor.require(Permission.WARNING_READ)
+    late = followups.list_late(session, sent_before=sent_before(now, days), limit=_MOST_LATE)
+    recipients = _vigilance_recipients(session) if late else []
+    for report in late:
+        words = {
+            "number": report.number,
+            "recipient": "l’ANSM" if report.recipient is ReportRecipient.ANSM else "le fabricant",
+            "days": str(days),
+            "sent_on": f"{paris_day(report.sent_at):%d/%m/%Y}",
+            "address": f"{public_url}/incidents/{report.incident_id}/follow-up",
+        }
+        body = Template((_TEMPLATES / "email_late_acknowledgement.txt").read_text(encoding="utf-8")).substitute(words)
+        for recipient in recipients:
+            new = NewMessage(
+                kind=MessageKind.VIGILANCE_WARNING,
+                idempotency_key=f"alerts.late:{report.report_id}:{recipient}",
+                subject_ref=f"incident:{report.incident_id}",
+                recipient=recipient,
+                subject=f"[Trace59] Incident {report.number} : aucun accusé de réception",
+                body=body,
+            )
+            outbox.queue(session, new=new, actor=actor, now=now)
+    return len(late)
+
+
+def _vigilance_recipients(session: Session) -> list[str]:
+    listed = organisation.list_recipients(session, RecipientPurpose.VIGILANCE_WARNING)
+    if listed:
+        return list(listed)
+    return [person.email for person in accounts.list_people_with_role(session, Role.VIGILANCE_OFFICER)]

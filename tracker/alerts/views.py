@@ -17,15 +17,20 @@ from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
+from tracker.followups import queries as followups
+from tracker.followups.queries import LateReport
+from tracker.followups.rules import sent_before
 from tracker.outbox import queries as outbox
 from tracker.requests import queries as requests
 from tracker.unidentified import queries as unidentified
-from tracker.vigilance.rules import case_number
+from tracker.vigilance.models import Incident
+from tracker.vigilance.rules import ReportRecipient, case_number
 
 bp = Blueprint("alerts", __name__, template_folder="templates")
 
 _INCIDENT = "exclamation-triangle"
 _SHOWN_OPERATIONS = 50
+_SHOWN_LATE = 20
 _MAIL_PATIENCE = timedelta(minutes=15)
 _DECISION_PATIENCE = timedelta(days=90)
 """How long somebody waits for a patient's decision; later, the operation is planned anew or given up."""
@@ -68,7 +73,7 @@ def home() -> Response:
         todos = [
             *_bench(session, actor),
             *_theatre(session, actor, now),
-            *_vigilance(session, actor),
+            *_vigilance(session, actor, now),
             *_requests(session, actor, now),
             *_mail(session, actor, now),
             *_office(actor),
@@ -152,24 +157,35 @@ def _theatre(session: Session, actor: Actor, now: datetime) -> list[Todo]:
     return todos
 
 
-def _vigilance(session: Session, actor: Actor) -> list[Todo]:
+def _vigilance(session: Session, actor: Actor, now: datetime) -> list[Todo]:
     if not actor.can(Permission.INCIDENT_TRANSMIT):
         return []
     waiting = queries.list_untransmitted(session)
-    return [
-        Todo(
-            _("Incident %(number)s to transmit", number=case_number(incident.number)),
-            _(
-                "Declared by %(name)s. ANSM and the manufacturer are told without delay.",
-                name=incident.declared_by_name,
-            ),
-            url_for("vigilance.show", incident_id=incident.id),
-            _("Read and transmit"),
-            urgency="urgent",
-            icon=_INCIDENT,
-        )
-        for incident in waiting
-    ]
+    limit = http.web().values["acknowledgement_days"]
+    late = followups.list_late(session, sent_before=sent_before(now, limit), limit=_SHOWN_LATE)
+    return [*[_to_transmit(incident) for incident in waiting], *[_late(report, now) for report in late]]
+
+
+def _to_transmit(incident: Incident) -> Todo:
+    return Todo(
+        _("Incident %(number)s to transmit", number=case_number(incident.number)),
+        _("Declared by %(name)s. ANSM and the manufacturer are told without delay.", name=incident.declared_by_name),
+        url_for("vigilance.show", incident_id=incident.id),
+        _("Read and transmit"),
+        urgency="urgent",
+        icon=_INCIDENT,
+    )
+
+
+def _late(report: LateReport, now: datetime) -> Todo:
+    days = (clock.paris_day(now) - clock.paris_day(report.sent_at)).days
+    if report.recipient is ReportRecipient.ANSM:
+        title = _("Incident %(number)s: ANSM has not acknowledged", number=report.number)
+    else:
+        title = _("Incident %(number)s: the manufacturer has not acknowledged", number=report.number)
+    text = ngettext("Sent %(num)d day ago: call, quoting it.", "Sent %(num)d days ago: call, quoting it.", days)
+    href = url_for("followups.show", incident_id=report.incident_id)
+    return Todo(title, text, href, _("Follow up"), urgency="soon", icon=_INCIDENT)
 
 
 def _requests(session: Session, actor: Actor, now: datetime) -> list[Todo]:

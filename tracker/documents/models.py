@@ -26,6 +26,7 @@ class DocumentKind(enum.StrEnum):
     REQUEST_DOSSIER = "request_dossier"
     RECAP = "recap"
     PUBLICATION = "publication"
+    INCIDENT_LETTER = "incident_letter"
 
 
 class Document(Tenant, Base):

@@ -16,6 +16,8 @@ class MessageKind(enum.StrEnum):
     DEROGATION_WARNING = "derogation_warning"
     REPORT_ANSM = "report_ansm"
     REPORT_MANUFACTURER = "report_manufacturer"
+    INCIDENT_COPY = "incident_copy"
+    VIGILANCE_WARNING = "vigilance_warning"
     REQUEST_REMINDER = "request_reminder"
 
 
@@ -32,6 +34,8 @@ KIND_LABELS: Mapping[MessageKind, str] = {
     MessageKind.DEROGATION_WARNING: N_("Warning on a derogation"),
     MessageKind.REPORT_ANSM: N_("Incident report to ANSM"),
     MessageKind.REPORT_MANUFACTURER: N_("Incident report to the manufacturer"),
+    MessageKind.INCIDENT_COPY: N_("Copy of an incident report"),
+    MessageKind.VIGILANCE_WARNING: N_("Warning on a late acknowledgement"),
     MessageKind.REQUEST_REMINDER: N_("Reminder of a request for a derogation"),
 }
 

@@ -7,7 +7,7 @@ caller can hand the wrong one more than it may have; the template prints a patie
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, TypedDict
 
@@ -16,7 +16,7 @@ from tracker.devices.queries import UnitView
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, EstablishmentData
 from tracker.patients.rules import Sex, Traits
 from tracker.vigilance import rules
-from tracker.vigilance.rules import Basis, Consequence, IncidentFacts
+from tracker.vigilance.rules import Basis, Consequence, IncidentFacts, ReportRecipient
 
 # Portal of ANSM: "first three letters of the name".
 NAME_LETTERS: Final = 3
@@ -177,13 +177,17 @@ class ReportSource:
     is_lot_held: bool
     traits: Traits | None
     """Of the patient concerned."""
+    follow_up: int = 0
+    """0: the first report; then the complements, counted from 1."""
+    references: Mapping[ReportRecipient, str] = field(default_factory=dict)
+    """What each recipient calls the case, where they have said so."""
 
 
 def report_for_ansm(source: ReportSource, *, address: str) -> AnsmReportData:
     """Return the rendition for ANSM."""
     recipient = RecipientData(name="ANSM", address="Matériovigilance", email=address)
     return {
-        **_report(source, f"{source.number}-ANSM", recipient),
+        **_report(source, ReportRecipient.ANSM, recipient),
         "rendition": "ansm",
         "reporter": source.reporter,
         "patient": _patient(source),
@@ -196,7 +200,7 @@ def report_for_manufacturer(source: ReportSource) -> ManufacturerReportData:
     recipient = RecipientData(
         name=unit.definition.manufacturer_name, address=unit.manufacturer_address, email=unit.vigilance_email
     )
-    return {**_report(source, f"{source.number}-FAB", recipient), "rendition": "manufacturer"}
+    return {**_report(source, ReportRecipient.MANUFACTURER, recipient), "rendition": "manufacturer"}
 
 
 def _patient(source: ReportSource) -> AnsmPatientData | None:
@@ -210,17 +214,21 @@ def _patient(source: ReportSource) -> AnsmPatientData | None:
     )
 
 
-def _report(source: ReportSource, document_number: str, recipient: RecipientData) -> ReportData:
+_NUMBER_ENDINGS: Final = {ReportRecipient.ANSM: "ANSM", ReportRecipient.MANUFACTURER: "FAB"}
+
+
+def _report(source: ReportSource, to: ReportRecipient, recipient: RecipientData) -> ReportData:
     facts, narrative = source.facts, source.facts.narrative
+    suffix = f"-{source.follow_up}" if source.follow_up else ""
     return ReportData(
         locale="fr",
-        document_number=document_number,
+        document_number=f"{source.number}-{_NUMBER_ENDINGS[to]}{suffix}",
         generated_at=source.made_at.isoformat(timespec="seconds"),
         establishment=source.establishment,
         demonstration=source.is_demonstration,
         report_number=source.number,
-        follow_up=False,
-        recipient_reference="",
+        follow_up=source.follow_up > 0,
+        recipient_reference=source.references.get(to, ""),
         recipient=recipient,
         finess=source.finess,
         correspondent=source.correspondent,
@@ -329,11 +337,11 @@ def fields_naming_patient(report: ReportData, traits: Iterable[str]) -> tuple[st
     wanted = [_plain(trait) for trait in traits if len(_plain(trait).strip()) >= _SHORTEST_TRAIT]
     blocks: Mapping[str, object] = report
     found = []
-    for block, field in FREE_TEXTS:
+    for block, name in FREE_TEXTS:
         texts = blocks[block]
-        text = _plain(str(texts[field])) if isinstance(texts, Mapping) else ""
+        text = _plain(str(texts[name])) if isinstance(texts, Mapping) else ""
         if any(trait in text for trait in wanted):
-            found.append(f"{block}.{field}")
+            found.append(f"{block}.{name}")
     return tuple(found)
 
 

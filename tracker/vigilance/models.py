@@ -44,10 +44,17 @@ class IncidentReport(Tenant, Base):
     """One frozen rendition for one recipient, and the message that carries it."""
 
     __tablename__ = "incident_report"
-    __table_args__ = (UniqueConstraint("incident_id", "recipient"),)
+    __table_args__ = (
+        UniqueConstraint("incident_id", "recipient", "follow_up"),
+        UniqueConstraint("request_id", "recipient"),
+    )
 
     incident_id: Mapped[UUID] = mapped_column(ForeignKey("incident.id"))
     recipient: Mapped[ReportRecipient] = code_column(ReportRecipient)
+    follow_up: Mapped[int] = mapped_column(server_default=text("0"))
+    """0: the first report; then the complements, counted from 1."""
+    request_id: Mapped[UUID | None]
+    """Of a complement: the client's."""
     document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id"))
     message_id: Mapped[UUID] = mapped_column(ForeignKey("message.id"))
     made_at: Mapped[datetime]

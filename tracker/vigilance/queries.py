@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, Select, case, func, select, text
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from scanners.udi import unit as unit_label
 from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
+from tracker.actor import Role
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.derogations import queries as derogations
 from tracker.derogations.queries import Coverage
@@ -20,6 +22,7 @@ from tracker.devices import queries as devices
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import USABLE, UnitState
+from tracker.documents.documents import EstablishmentData
 from tracker.errors import N_, NotFound
 from tracker.organisation import queries as organisation
 from tracker.organisation.models import Establishment, Ward
@@ -30,9 +33,18 @@ from tracker.patients.queries import PatientView
 from tracker.use import queries as uses
 from tracker.use.models import DeviceUse
 from tracker.vigilance import rules
+from tracker.vigilance.documents import CorrespondentPartData, PersonData, ReportSource
 from tracker.vigilance.models import Incident, IncidentReport
-from tracker.vigilance.rules import Consequence, IncidentFacts, IncidentState, Narrative, ReportRecipient
+from tracker.vigilance.rules import (
+    Consequence,
+    CorrespondentPart,
+    IncidentFacts,
+    IncidentState,
+    Narrative,
+    ReportRecipient,
+)
 
+_PARIS = ZoneInfo("Europe/Paris")
 _Row = Row[*tuple[Any, ...]]
 
 PAGE_SIZE = 50
@@ -187,6 +199,11 @@ class RecallView:
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
+def paris_day(instant: datetime) -> date:
+    """Return the calendar day in Paris at an instant."""
+    return instant.astimezone(_PARIS).date()
+
+
 def lock_incident(session: Session, incident_id: UUID) -> None:
     """Wait until nobody else transmits the incident: its row is appended only and cannot be locked itself."""
     session.execute(_LOCK, {"name": f"incident:{incident_id}"})
@@ -228,12 +245,12 @@ def _facts(session: Session, incident: Incident) -> IncidentFacts:
 
 
 def list_reports(session: Session, incident_id: UUID) -> Sequence[ReportLine]:
-    """Return the renditions of an incident, ANSM's first."""
+    """Return the renditions of an incident, the first report's first, ANSM's before the manufacturer's."""
     statement = (
         select(IncidentReport, IncidentReport.recipient, Message.recipient, Message.state, Message.finished_at)
         .join(Message, Message.id == IncidentReport.message_id)
         .where(IncidentReport.incident_id == incident_id)
-        .order_by(IncidentReport.recipient)
+        .order_by(IncidentReport.follow_up, IncidentReport.recipient)
     )
     return [
         ReportLine(report, recipient, address, state, finished_at if state is MessageState.SENT else None)
@@ -262,6 +279,47 @@ def get_dossier(session: Session, incident_id: UUID, *, known_at: datetime) -> D
         held_count=_count_held(session, unit, incident_id),
         is_lot_held=_is_lot_held(session, unit),
         reports=tuple(list_reports(session, incident_id)),
+    )
+
+
+def report_source(
+    dossier: Dossier, *, correspondent: Person, part: CorrespondentPart, own_part: CorrespondentPartData, now: datetime
+) -> ReportSource:
+    """Return what both renditions of a report are made from."""
+    establishment, reporter = dossier.establishment, dossier.reporter
+    professions = (rules.PRINTED_PROFESSIONS.get(Role(role)) for role in reporter.roles)
+    return ReportSource(
+        number=dossier.number,
+        made_at=now.astimezone(_PARIS),
+        is_demonstration=establishment.is_demonstration,
+        establishment=EstablishmentData(
+            name=establishment.name, address=establishment.address, phone=establishment.phone
+        ),
+        finess=establishment.finess,
+        correspondent=PersonData(
+            name=correspondent.display_name,
+            profession=rules.PRINTED_PROFESSIONS[Role.VIGILANCE_OFFICER],
+            service="",
+            phone=establishment.phone,
+            email=correspondent.email,
+        ),
+        reporter=PersonData(
+            name=dossier.incident.declared_by_name,
+            profession=next((word for word in professions if word), ""),
+            service="",
+            phone=establishment.phone,
+            email=reporter.email,
+        ),
+        own_part=own_part,
+        unit=dossier.unit,
+        coverage=dossier.coverage,
+        used_on=dossier.use.used_on if dossier.use else None,
+        facts=dossier.facts,
+        held_count=dossier.held_count,
+        is_lot_held=dossier.is_lot_held,
+        traits=dossier.patient.traits if dossier.patient else None,
+        follow_up=part.follow_up,
+        references=part.references,
     )
 
 

@@ -3,7 +3,7 @@
 import enum
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -188,6 +188,18 @@ class IncidentFacts:
     narrative: Narrative
     device_place: DevicePlace
     is_device_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorrespondentPart:
+    """What the vigilance officer adds (CSP R.5212-22)."""
+
+    basis: Basis
+    comments: str = ""
+    follow_up: int = 0
+    """0: the first report; then the complements, counted from 1."""
+    references: Mapping[ReportRecipient, str] = field(default_factory=dict)
+    """What each recipient calls the case, where they have said so."""
 
 
 def narrative_from_json(content: bytes) -> Narrative:

@@ -1,12 +1,12 @@
 """Actions on incidents: declare, transmit to ANSM and to the manufacturer, recall a lot."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from string import Template
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
-from tracker.actor import Actor, Permission, Role
+from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
@@ -23,10 +23,12 @@ from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import HoldCause, NewHold
 from tracker.documents import service as documents
-from tracker.documents.documents import EstablishmentData, render
+from tracker.documents.documents import render
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
 from tracker.errors import N_, check_same_request
+from tracker.organisation import queries as organisation
+from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
@@ -36,9 +38,7 @@ from tracker.patients.rules import Identity, identity_of, traits_of
 from tracker.vigilance import queries, rules
 from tracker.vigilance.documents import (
     CorrespondentPartData,
-    PersonData,
     ReportData,
-    ReportSource,
     fields_naming_patient,
     report_for_ansm,
     report_for_manufacturer,
@@ -46,7 +46,7 @@ from tracker.vigilance.documents import (
 from tracker.vigilance.models import Incident, IncidentReport
 from tracker.vigilance.queries import Dossier, RecallView
 from tracker.vigilance.rules import (
-    Basis,
+    CorrespondentPart,
     IdentityInText,
     IncidentFacts,
     PatientDiffers,
@@ -55,7 +55,6 @@ from tracker.vigilance.rules import (
 
 _FOLDER: Final = Path(__file__).parent / "templates" / "vigilance"
 _TEMPLATE: Final = "vigilance/incident_report"
-_PARIS: Final = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,7 @@ class NewIncident:
 
 
 @dataclass(frozen=True, slots=True)
-class CorrespondentPart:
-    """What the vigilance officer adds (CSP R.5212-22)."""
-
-    basis: Basis
-    comments: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class Envelope:
     """One rendition ready to go."""
 
     recipient: ReportRecipient
@@ -88,6 +79,7 @@ class _Envelope:
     document_kind: DocumentKind
     message_kind: MessageKind
     has_patient_data: bool
+    follow_up: int
 
 
 def declare(
@@ -222,14 +214,15 @@ def transmit(
     dossier = queries.get_dossier(session, incident_id, known_at=now)
     if dossier.reports:
         return tuple(line.report for line in dossier.reports)
-    _check_manufacturer_address(dossier)
-    rules.check_texts({"comments": part.comments}, _identity(dossier.patient))
-    envelopes = _envelopes(session, dossier, part=part, ansm_address=ansm_address, actor=actor, now=now, today=today)
+    correspondent = accounts.get_person(session, actor.id)
+    envelopes = print_reports(
+        dossier, correspondent=correspondent, part=part, ansm_address=ansm_address, now=now, today=today
+    )
     queries.lock_incident(session, incident_id)
     made = queries.list_reports(session, incident_id)
     if made:
         return tuple(line.report for line in made)
-    reports = tuple(_send(session, dossier, envelope, actor=actor, now=now) for envelope in envelopes)
+    reports = send_reports(session, dossier, envelopes=envelopes, request_id=None, actor=actor, now=now)
     audit.append(
         session,
         actor=actor,
@@ -250,30 +243,29 @@ def _check_manufacturer_address(dossier: Dossier) -> None:
         )
 
 
-def _envelopes(
-    session: Session,
-    dossier: Dossier,
-    *,
-    part: CorrespondentPart,
-    ansm_address: str,
-    actor: Actor,
-    now: datetime,
-    today: date,
-) -> tuple[_Envelope, _Envelope]:
-    """Return both renditions, printed."""
-    correspondent = accounts.get_person(session, actor.id)
+def print_reports(
+    dossier: Dossier, *, correspondent: Person, part: CorrespondentPart, ansm_address: str, now: datetime, today: date
+) -> tuple[Envelope, Envelope]:
+    """Return both renditions, printed; nothing is written.
+
+    Raises:
+        ManufacturerAddressMissing: the manufacturer has no address for incident reports.
+        IdentityInText: a text names the patient.
+    """
+    _check_manufacturer_address(dossier)
+    rules.check_texts({"comments": part.comments}, _identity(dossier.patient))
     own_part = CorrespondentPartData(
         basis=part.basis,
         comments=part.comments,
         validated_by=correspondent.display_name,
         validated_on=today.isoformat(),
     )
-    source = _source(dossier, correspondent=correspondent, own_part=own_part, now=now)
+    source = queries.report_source(dossier, correspondent=correspondent, part=part, own_part=own_part, now=now)
     ansm, manufacturer = report_for_ansm(source, address=ansm_address), report_for_manufacturer(source)
     _check_renditions(dossier, ansm, manufacturer)
     words = _letter_words(dossier, part=part, correspondent=correspondent)
     return (
-        _Envelope(
+        Envelope(
             ReportRecipient.ANSM,
             address=ansm_address,
             letter=_letter("email_ansm", words),
@@ -281,8 +273,9 @@ def _envelopes(
             document_kind=DocumentKind.REPORT_ANSM,
             message_kind=MessageKind.REPORT_ANSM,
             has_patient_data=True,
+            follow_up=part.follow_up,
         ),
-        _Envelope(
+        Envelope(
             ReportRecipient.MANUFACTURER,
             address=dossier.unit.vigilance_email,
             letter=_letter("email_manufacturer", words),
@@ -290,6 +283,7 @@ def _envelopes(
             document_kind=DocumentKind.REPORT_MANUFACTURER,
             message_kind=MessageKind.REPORT_MANUFACTURER,
             has_patient_data=False,
+            follow_up=part.follow_up,
         ),
     )
 
@@ -312,47 +306,11 @@ def _check_renditions(dossier: Dossier, *renditions: ReportData) -> None:
         )
 
 
-def _source(dossier: Dossier, *, correspondent: Person, own_part: CorrespondentPartData, now: datetime) -> ReportSource:
-    establishment, reporter = dossier.establishment, dossier.reporter
-    professions = (rules.PRINTED_PROFESSIONS.get(Role(role)) for role in reporter.roles)
-    return ReportSource(
-        number=dossier.number,
-        made_at=now.astimezone(_PARIS),
-        is_demonstration=establishment.is_demonstration,
-        establishment=EstablishmentData(
-            name=establishment.name, address=establishment.address, phone=establishment.phone
-        ),
-        finess=establishment.finess,
-        correspondent=PersonData(
-            name=correspondent.display_name,
-            profession=rules.PRINTED_PROFESSIONS[Role.VIGILANCE_OFFICER],
-            service="",
-            phone=establishment.phone,
-            email=correspondent.email,
-        ),
-        reporter=PersonData(
-            name=dossier.incident.declared_by_name,
-            profession=next((word for word in professions if word), ""),
-            service="",
-            phone=establishment.phone,
-            email=reporter.email,
-        ),
-        own_part=own_part,
-        unit=dossier.unit,
-        coverage=dossier.coverage,
-        used_on=dossier.use.used_on if dossier.use else None,
-        facts=dossier.facts,
-        held_count=dossier.held_count,
-        is_lot_held=dossier.is_lot_held,
-        traits=dossier.patient.traits if dossier.patient else None,
-    )
-
-
 def _letter_words(dossier: Dossier, *, part: CorrespondentPart, correspondent: Person) -> dict[str, str]:
     """Return what the e-mails say: nothing of the patient."""
     unit, establishment = dossier.unit, dossier.establishment
     return {
-        "number": dossier.number,
+        "number": f"{dossier.number}, complément n° {part.follow_up}" if part.follow_up else dossier.number,
         "designation": unit.definition.designation,
         "reference": unit.definition.reference,
         "manufacturer": unit.definition.manufacturer_name,
@@ -373,14 +331,49 @@ def _letter(name: str, words: dict[str, str]) -> tuple[str, str]:
     return " ".join(subject.split()), body
 
 
-def _send(session: Session, dossier: Dossier, envelope: _Envelope, *, actor: Actor, now: datetime) -> IncidentReport:
+def send_reports(
+    session: Session,
+    dossier: Dossier,
+    *,
+    envelopes: Iterable[Envelope],
+    request_id: UUID | None,
+    actor: Actor,
+    now: datetime,
+) -> tuple[IncidentReport, ...]:
+    """Freeze renditions and queue the messages that carry them, and the copies; the caller checks the permission."""
+    reports = [_send(session, dossier, one, request_id=request_id, actor=actor, now=now) for one in envelopes]
+    _copy(session, dossier, reports[-1], actor=actor, now=now)
+    return tuple(reports)
+
+
+def _copy(session: Session, dossier: Dossier, report: IncidentReport, *, actor: Actor, now: datetime) -> None:
+    """Queue copies for the hospital's own recipients: what the manufacturer gets, nothing about the patient."""
+    words = {"number": dossier.number, "designation": dossier.unit.definition.designation}
+    subject, body = _letter("email_copy", words)
+    for recipient in organisation.list_recipients(session, RecipientPurpose.INCIDENT_COPY):
+        new = NewMessage(
+            kind=MessageKind.INCIDENT_COPY,
+            idempotency_key=f"vigilance.copy:{report.id}:{recipient}",
+            subject_ref=f"incident:{dossier.incident.id}",
+            recipient=recipient,
+            subject=subject,
+            body=body,
+            attachments=(report.document_id,),
+        )
+        outbox.queue(session, new=new, actor=actor, now=now)
+
+
+def _send(
+    session: Session, dossier: Dossier, envelope: Envelope, *, request_id: UUID | None, actor: Actor, now: datetime
+) -> IncidentReport:
     """Freeze one rendition and queue the message that carries it."""
     cause = f"incident:{dossier.incident.id}"
     subject, body = envelope.letter
+    suffix = f"-{envelope.follow_up}" if envelope.follow_up else ""
     file = NewFile(
         kind=envelope.document_kind,
         subject=cause,
-        filename=f"{dossier.number}-{rules.FILE_WORDS[envelope.recipient]}.pdf",
+        filename=f"{dossier.number}-{rules.FILE_WORDS[envelope.recipient]}{suffix}.pdf",
         content=envelope.pdf,
         has_patient_data=envelope.has_patient_data,
     )
@@ -389,7 +382,7 @@ def _send(session: Session, dossier: Dossier, envelope: _Envelope, *, actor: Act
         session,
         new=NewMessage(
             kind=envelope.message_kind,
-            idempotency_key=f"vigilance.report:{dossier.incident.id}:{envelope.recipient.value}",
+            idempotency_key=f"vigilance.report:{dossier.incident.id}:{envelope.recipient.value}{suffix}",
             subject_ref=cause,
             recipient=envelope.address,
             subject=subject,
@@ -404,6 +397,8 @@ def _send(session: Session, dossier: Dossier, envelope: _Envelope, *, actor: Act
         establishment_id=actor.establishment_id,
         incident_id=dossier.incident.id,
         recipient=envelope.recipient,
+        follow_up=envelope.follow_up,
+        request_id=request_id,
         document_id=document.id,
         message_id=message.id,
         made_at=now,

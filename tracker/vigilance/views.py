@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, ngettext
+from flask_babel import format_date, format_decimal, ngettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -28,8 +29,8 @@ from tracker.stock.queries import UnitLine
 from tracker.stock.rules import StockFilters
 from tracker.vigilance import forms, queries, rules, service
 from tracker.vigilance.queries import Dossier
-from tracker.vigilance.rules import DevicePlace, IncidentState
-from tracker.vigilance.service import CorrespondentPart, NewIncident
+from tracker.vigilance.rules import CorrespondentPart, DevicePlace, IncidentState
+from tracker.vigilance.service import NewIncident
 from tracker.workstations.forms import read_typed
 from tracker.workstations.rules import searched_text
 
@@ -282,6 +283,7 @@ def _dossier_page(dossier: Dossier) -> dict[str, object]:
     may_transmit = http.current_actor().can(Permission.INCIDENT_TRANSMIT)
     return {
         "dossier": dossier,
+        "weight": format_decimal(Decimal(dossier.facts.narrative.weight_kg or 0)),
         "reports": reports,
         "may_transmit": may_transmit and dossier.state is IncidentState.DECLARED,
         "ansm_address": http.web().values["ansm_vigilance_address"],

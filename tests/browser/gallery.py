@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, Response, redirect, render_template, render_template_string, request
+from flask import Flask, Response, redirect, render_template, render_template_string, request, url_for
 from flask_babel import Babel, format_date, format_datetime
 from flask_bootstrap import Bootstrap5
 from flask_wtf import FlaskForm
@@ -27,6 +27,8 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import DataRequired
+
+from tracker import phrases, pieces
 
 TRACKER = Path(__file__).parents[2] / "tracker"
 CATALOGUE = TRACKER / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -184,6 +186,8 @@ def create_gallery(bench: Bench, translations: Path) -> Flask:
     Bootstrap5(app)
     CSRFProtect(app)
     Babel(app, locale_selector=_language)
+    phrases.install(app)
+    pieces.install(app, icon_address=lambda: url_for("bootstrap.static", filename="icons/bootstrap-icons.svg"))
     app.add_template_filter(lambda on: format_date(on, "dd/MM/yyyy"), "day")
     app.add_template_filter(lambda at: format_datetime(at, "dd/MM/yyyy HH:mm"), "instant")
     app.context_processor(_frame)

@@ -7,6 +7,7 @@ ways is ambiguous, unless ``--separators-known`` says that GS (ASCII 29) is pass
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -31,6 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == [_LISTEN]:
         return listen_command(words[1:], sys.stdout)
     options = _parser().parse_args(words)
+    try:
+        return _run(options)
+    except BrokenPipeError:  # whoever reads the answers has enough of them (``… | head``)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the flush at the end of Python
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     day = options.reference_date or date.today()  # noqa: DTZ011, TID251 - an entry of its own, like tracker/clock.py
     if options.command == "parse":
         return parse_lines(sys.stdin.buffer, sys.stdout, day, separators_known=options.separators_known)

@@ -113,6 +113,7 @@ def _warnings(first: Scan, second: Scan, *, has_device_identifier: bool) -> list
 def _together(first: Scan, second: Scan, *, status: Status, **found: object) -> Scan:
     return Scan(
         raw=f"{first.raw}\n{second.raw}",
+        meant=f"{first.text}\n{second.text}" if first.meant or second.meant else "",
         status=status,
         standard=first.standard or second.standard,
         symbology=first.symbology or second.symbology,

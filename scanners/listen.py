@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TextIO
+from uuid import UUID
 
 from scanners.readers.delivery import Answer, Destination, InsecureAddress, Outcome, send
 from scanners.readers.spool import Spool, new_scan
@@ -110,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--url", required=True, help="where scans go, such as https://hospital.example/api/v1/receptions/<id>/lines"
     )
+    parser.add_argument(
+        "--workstation", type=UUID, metavar="ID", help="workstation whose calibration the scans are read by"
+    )
     parser.add_argument("--token-file", type=Path, help="file that holds the token")
     parser.add_argument(
         "--spool", type=Path, default=Path("scans-to-send"), help="folder of unsent scans (default scans-to-send)"
@@ -138,7 +142,7 @@ def listen_command(words: Sequence[str], out: TextIO) -> int:
     arguments = parser.parse_args(words)
     try:
         token = arguments.token_file.read_text().strip() if arguments.token_file else os.environ[TOKEN_VARIABLE]
-        destination = Destination(arguments.url, token)
+        destination = Destination(arguments.url, token, arguments.workstation and str(arguments.workstation))
         source = _source(arguments)
     except KeyError:
         parser.error(f"no token: set {TOKEN_VARIABLE} or give --token-file")

@@ -43,10 +43,12 @@ class Destination:
     Attributes:
         url: address that takes scans, ``https://…/api/v1/scans``; ``http`` only on this machine.
         token: of an API account that may scan.
+        workstation: id of the workstation whose calibration the scans are read by; None where there is none.
     """
 
     url: str
     token: str
+    workstation: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -79,12 +81,15 @@ def send(scan: WaitingScan, destination: Destination) -> Answer:
     """
     parts = urlsplit(destination.url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    body = {"id": scan.scan_id, "text": scan.raw}
+    if destination.workstation is not None:
+        body["workstation_id"] = destination.workstation
     connection = make(parts.hostname or "", parts.port, timeout=_ANSWER_SECONDS)
     try:
         connection.request(
             "POST",
             parts.path or "/",
-            body=json.dumps({"id": scan.scan_id, "text": scan.raw}),
+            body=json.dumps(body),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {destination.token}"},
         )
         response = connection.getresponse()

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
+from scanners.readers import decoders
 from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, KEYRING, NOW, PEOPLE
 from tests.pages import words
 from tests.web.conftest import Person, Program
@@ -272,6 +273,18 @@ def test_one_silent_job_is_named(app: Flask, database: Database, job_id: str) ->
     body = answer.get_json()
     assert (answer.status_code, body["status"], body["worker"]["silent_jobs"]) == (503, "degraded", [job_id])
     assert body["mail"]["state"] == ("silent" if job_id == MAIL_JOB else "ok")
+
+
+def test_the_health_page_tells_a_missing_second_reader_and_is_well_all_the_same(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = app.test_client().get("/health").json
+    monkeypatch.setattr(decoders, "_zbar", None)
+
+    answer = app.test_client().get("/health").json
+
+    assert answer["scanner"] == {"state": "ok", "second_reader": "missing (libzbar)"}
+    assert answer["status"] == before["status"]
 
 
 def test_the_health_page_answers_while_the_database_does_not(app: Flask) -> None:

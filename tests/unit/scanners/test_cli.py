@@ -144,3 +144,22 @@ def test_day_of_reference_is_today_when_not_given(monkeypatch: pytest.MonkeyPatc
 
     assert cli.main(["parse"]) == 0
     assert json.loads(output.getvalue())["udi_di"] == "03700000000013"
+
+
+def test_whoever_has_read_enough_ends_the_program_quietly() -> None:
+    command = [sys.executable, "-m", "scanners", "parse"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        program.stdin.write(b"1-020163C\n")
+        program.stdin.flush()
+        program.stdout.readline()
+        program.stdout.close()
+        program.stdin.write(b"1-020163C\n" * 3)
+        program.stdin.close()
+        said = program.stderr.read()
+
+    assert (program.returncode, said) == (0, b"")

@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -263,6 +264,15 @@ def test_only_an_acknowledgement_or_a_final_refusal_ends_the_waiting(
     server.statuses = [status]
 
     assert send(WaitingScan("1", "x"), server.destination).outcome is outcome
+
+
+def test_the_agent_names_its_workstation_with_each_scan(server: Server) -> None:
+    destination = replace(server.destination, workstation="01939f3a-0000-7000-8000-000000000001")
+
+    send(WaitingScan("1", "x"), destination)
+    send(WaitingScan("2", "y"), server.destination)
+
+    assert [body.get("workstation_id") for body in server.got] == [destination.workstation, None]
 
 
 def test_a_server_that_is_down_or_speaks_no_http_means_not_now(scanner: Scanner) -> None:

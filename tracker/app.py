@@ -30,6 +30,7 @@ from tracker.actor import Actor, Permission
 from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.audit import views as audit_views
+from tracker.catalogue import api as catalogue_api
 from tracker.catalogue import views as catalogue_views
 from tracker.conformity import api as conformity_api
 from tracker.conformity import views as conformity_views
@@ -48,6 +49,8 @@ from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.followups import api as followups_api
 from tracker.followups import views as followups_views
+from tracker.imports import api as imports_api
+from tracker.imports import views as imports_views
 from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
 from tracker.operations import api as operations_api
@@ -357,6 +360,7 @@ _VIEWS = (
     delivery_views.bp,
     devices_views.bp,
     dispositions_views.bp,
+    imports_views.bp,
     documents_views.bp,
     findings_views.bp,
     followups_views.bp,
@@ -382,6 +386,8 @@ _APIS = (
     delivery_api.api,
     devices_api.api,
     dispositions_api.api,
+    catalogue_api.api,
+    imports_api.api,
     stock_api.api,
     findings_api.api,
     followups_api.api,

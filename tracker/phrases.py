@@ -58,12 +58,12 @@ def _language() -> _Language:
 
 
 @pass_eval_context
-def _translate(evaluation: EvalContext, text: str, **values: object) -> str:
+def _translate(evaluation: EvalContext, text: str, /, **values: object) -> str:
     return _language()[text,].fill(values, is_markup=evaluation.autoescape)
 
 
 @pass_eval_context
-def _translate_in_context(evaluation: EvalContext, context: str, text: str, **values: object) -> str:
+def _translate_in_context(evaluation: EvalContext, context: str, text: str, /, **values: object) -> str:
     return _language()[context, text].fill(values, is_markup=evaluation.autoescape)
 
 

@@ -57,6 +57,7 @@ from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.imports import service as imports
 from tracker.labels import service as labels
 from tracker.labels.rules import Layout, Paper
 from tracker.operations import service as operations
@@ -151,6 +152,12 @@ class Ground:
         return address
 
 
+def an_import(session: Session) -> UUID:
+    """Send a catalogue file and return the id of its import."""
+    content = b"fabricant;reference;designation;type\nSerf;R1;Cup;implant\n"
+    return imports.send_file(session, db.new_id(), filename="c.csv", content=content, actor=ALICE, now=NOW).id
+
+
 def a_destruction(session: Session, number: str) -> UUID:
     """Ask for the destruction of a unit and return the id of the request."""
     request_id, asked = db.new_id(), NewDisposition(Disposition.DESTRUCTION, "seal broken")
@@ -183,6 +190,8 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "lot_hold_id": session.query(LotHold.id).scalar(),
         "destruction_id": a_destruction(session, unit.number),
         "manufacturer_id": maker,
+        "definition_id": definition,
+        "import_id": an_import(session),
         "derogation_id": derogation,
         "patient_id": patient,
         "notice_id": notice,

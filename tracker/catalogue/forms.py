@@ -10,9 +10,16 @@ from wtforms import EmailField, HiddenField, SelectField, StringField, TextAreaF
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Email, Length, Optional
 
-from scanners import Status, scan
 from tracker.catalogue.models import Manufacturer
-from tracker.catalogue.rules import KIND_LABELS, DeviceKind, NewDefinition, NewManufacturer
+from tracker.catalogue.queries import FoundDefinition
+from tracker.catalogue.rules import (
+    KIND_LABELS,
+    DefinitionFacts,
+    DeviceKind,
+    NewDefinition,
+    NewManufacturer,
+    read_udi_di,
+)
 from tracker.errors import N_, InvalidInput
 
 CHOOSE = SelectChoice("", _l("Choose…"))
@@ -44,11 +51,9 @@ def read_udi_dis(text: str | None, *, today: date) -> tuple[str, ...]:
 
 
 def _udi_di(line: str, today: date) -> str:
-    read = scan(line.strip(), reference_date=today, group_separator_known=False)
-    if read.udi is not None and read.udi.udi_di and read.status in {Status.OK, Status.AMBIGUOUS}:
-        return read.udi.udi_di
-    if read.status is Status.UNKNOWN and line.isprintable():
-        return line.strip()
+    found = read_udi_di(line.strip(), today=today)
+    if found is not None:
+        return found
     raise UdiDiUnreadable(
         N_("This UDI-DI cannot be read."),
         fields={"udi_di": N_("Scan the box again, or compare the digits with the print.")},
@@ -113,3 +118,44 @@ class DefinitionForm(FlaskForm):
             follow_up=words(self.follow_up),
             udi_dis=read_udi_dis(self.udi_di.data, today=today),
         )
+
+
+class ChangeForm(FlaskForm):
+    """What may be corrected of a definition."""
+
+    designation = StringField(
+        _l("Designation"), validators=[DataRequired(_l("Write what the device is.")), Length(max=300)]
+    )
+    brand = StringField(_l("Brand"), validators=[Length(max=200)])
+    kind = SelectField(_l("Kind"), choices=[SelectChoice(kind.value, _l(label)) for kind, label in KIND_LABELS.items()])
+    size = StringField(_l("Size"), validators=[Length(max=100)])
+    udi_di = TextAreaField(_l("Further UDI-DIs, one per line"), validators=[Length(max=2000)])
+    expected_lifetime = TextAreaField(_l("Expected lifetime"), validators=[Length(max=1000)])
+    follow_up = TextAreaField(_l("Particular medical follow-up"), validators=[Length(max=1000)])
+
+    def facts(self) -> DefinitionFacts:
+        """Return what was typed."""
+        return DefinitionFacts(
+            designation=one_line(self.designation.data),
+            kind=DeviceKind(self.kind.data),
+            brand=one_line(self.brand.data),
+            size=one_line(self.size.data),
+            expected_lifetime=words(self.expected_lifetime),
+            follow_up=words(self.follow_up),
+        )
+
+
+class MergeForm(FlaskForm):
+    """Into which device another is merged, and why."""
+
+    request_id = HiddenField()
+    survivor = StringField(
+        _l("Reference of the device that stays"), validators=[DataRequired(_l("Write the reference.")), Length(max=100)]
+    )
+    survivor_id = SelectField(_l("Manufacturer"), validators=[Optional()], choices=[])
+    reason = TextAreaField(_l("Reason"), validators=[DataRequired(_l("Write the reason.")), Length(max=1000)])
+
+    def offer(self, definitions: Sequence[FoundDefinition]) -> None:
+        """Offer the devices that carry the reference."""
+        offered = [SelectChoice(str(one.id), f"{one.manufacturer_name} – {one.designation}") for one in definitions]
+        self.survivor_id.choices = [CHOOSE, *offered]

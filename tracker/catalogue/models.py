@@ -1,9 +1,10 @@
 """Tables of manufacturers, definitions and their identifiers."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, column, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, column, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.catalogue.rules import DeviceKind, IdentifierKind
@@ -37,6 +38,12 @@ class DeviceDefinition(Tenant, Base):
             func.lower(column("designation")).label("name"),
             postgresql_ops={"name": "text_pattern_ops"},
         ),
+        Index(
+            "ix_device_definition_merged",
+            "establishment_id",
+            "merged_into_id",
+            postgresql_where=text("merged_into_id is not null"),
+        ),
     )
 
     manufacturer_id: Mapped[UUID] = mapped_column(ForeignKey("manufacturer.id"))
@@ -52,6 +59,8 @@ class DeviceDefinition(Tenant, Base):
     follow_up: Mapped[str]
     """Particular medical follow-up, for the patient document; empty where none."""
     created_at: Mapped[datetime]
+    merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("device_definition.id"))
+    """The definition that is used instead since a merge; None for one that is in use."""
 
 
 class DefinitionIdentifier(Tenant, Base):
@@ -66,3 +75,33 @@ class DefinitionIdentifier(Tenant, Base):
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
     kind: Mapped[IdentifierKind] = code_column(IdentifierKind)
     value: Mapped[str]
+
+
+class DefinitionChange(Tenant, Base):
+    """One correction of a definition, with what stood before; appended only."""
+
+    __tablename__ = "definition_change"
+    __table_args__ = (Index("ix_definition_change_definition_id", "definition_id", "at"),)
+
+    definition_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]
+    source_ref: Mapped[str]
+    """``noun:id`` of what it came from: ``person:<id>``, ``import:<id>``."""
+    changes: Mapped[dict[str, Any]]
+    """By field: the old and the new value."""
+
+
+class DefinitionMerge(Tenant, Base):
+    """Two definitions found to be one device; appended only. Units keep the one they were recorded under."""
+
+    __tablename__ = "definition_merge"
+    __table_args__ = (Index("ix_definition_merge_survivor_id", "survivor_id"),)
+
+    absorbed_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"), unique=True)
+    survivor_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]

@@ -1,14 +1,21 @@
 """Reads of the catalogue: what a code names, definitions by reference, manufacturers by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, text, tuple_
+from sqlalchemy.orm import Session, aliased
 
-from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
+from tracker.catalogue.models import (
+    DefinitionChange,
+    DefinitionIdentifier,
+    DefinitionMerge,
+    DeviceDefinition,
+    Manufacturer,
+)
 from tracker.catalogue.rules import DeviceKind, IdentifierKind
 from tracker.errors import N_, NotFound
 
@@ -17,6 +24,8 @@ _Row = Row[*tuple[Any, ...]]
 
 MOST_CANDIDATES = 20
 """Definitions answered for one code: more than one is already a question for a person."""
+EXPORT_PAGE = 2000
+"""Devices that one statement of an export brings."""
 
 
 class DefinitionNotFound(NotFound):
@@ -69,6 +78,7 @@ def select_identified() -> _Query:
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .join(DefinitionIdentifier, DefinitionIdentifier.definition_id == DeviceDefinition.id)
         .where(
+            DeviceDefinition.merged_into_id.is_(None),  # since a merge its codes stand under the one that is used
             or_(
                 and_(
                     DefinitionIdentifier.kind == IdentifierKind.UDI_DI,
@@ -78,7 +88,7 @@ def select_identified() -> _Query:
                     DefinitionIdentifier.kind == IdentifierKind.REFERENCE,
                     DefinitionIdentifier.value == bindparam("reference"),
                 ),
-            )
+            ),
         )
         .order_by(DeviceDefinition.reference, DeviceDefinition.id)
         .limit(MOST_CANDIDATES)
@@ -112,6 +122,18 @@ def get_definition(session: Session, definition_id: UUID) -> DeviceDefinition:
     return definition
 
 
+def get_definition_for_update(session: Session, definition_id: UUID) -> DeviceDefinition:
+    """Return one definition, locked.
+
+    Raises:
+        DefinitionNotFound: there is none with this id here.
+    """
+    definition = session.get(DeviceDefinition, definition_id, with_for_update=True, populate_existing=True)
+    if definition is None:
+        raise DefinitionNotFound(N_("There is no such definition in the catalogue."))
+    return definition
+
+
 def get_manufacturer(session: Session, manufacturer_id: UUID) -> Manufacturer:
     """Return one manufacturer.
 
@@ -135,6 +157,7 @@ def list_definitions(
     """Return definitions by reference, those after ``after``; ``text`` is the beginning of a reference or a UDI-DI."""
     order = tuple_(DeviceDefinition.reference, DeviceDefinition.id)
     statement = select(*DEFINITION_COLUMNS).join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+    statement = statement.where(DeviceDefinition.merged_into_id.is_(None))
     if after is not None:
         statement = statement.where(order > tuple_(after.reference, after.id))
     if text:
@@ -153,3 +176,112 @@ def list_identifiers(session: Session, definition_ids: Sequence[UUID]) -> dict[U
     for definition_id, value in session.execute(statement):
         found.setdefault(definition_id, []).append(value)
     return found
+
+
+def find_definition(session: Session, definition_id: UUID) -> FoundDefinition:
+    """Return one definition with the name of its manufacturer, whether it is in use or was merged.
+
+    Raises:
+        DefinitionNotFound: there is none with this id here.
+    """
+    statement = select(*DEFINITION_COLUMNS).join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+    row = session.execute(statement.where(DeviceDefinition.id == definition_id)).one_or_none()
+    if row is None:
+        raise DefinitionNotFound(N_("There is no such definition in the catalogue."))
+    return read_definition(row)
+
+
+def list_changes(session: Session, definition_id: UUID) -> Sequence[DefinitionChange]:
+    """Return the corrections of a definition, newest first."""
+    statement = select(DefinitionChange).where(DefinitionChange.definition_id == definition_id)
+    return session.scalars(statement.order_by(DefinitionChange.at.desc(), DefinitionChange.id.desc())).all()
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLine:
+    """A merge, as the page of either device shows it."""
+
+    absorbed_id: UUID
+    survivor_id: UUID
+    absorbed_reference: str
+    survivor_reference: str
+    reason: str
+    at: datetime
+    actor_name: str
+
+
+def list_merges(session: Session, definition_id: UUID) -> Sequence[MergeLine]:
+    """Return the merges in which a definition took part, newest first."""
+    absorbed, survivor = aliased(DeviceDefinition), aliased(DeviceDefinition)
+    took_part = or_(DefinitionMerge.absorbed_id == definition_id, DefinitionMerge.survivor_id == definition_id)
+    statement = (
+        select(
+            DefinitionMerge.absorbed_id,
+            DefinitionMerge.survivor_id,
+            absorbed.reference,
+            survivor.reference,
+            DefinitionMerge.reason,
+            DefinitionMerge.at,
+            DefinitionMerge.actor_name,
+        )
+        .join(absorbed, absorbed.id == DefinitionMerge.absorbed_id)
+        .join(survivor, survivor.id == DefinitionMerge.survivor_id)
+        .where(took_part)
+        .order_by(DefinitionMerge.at.desc(), DefinitionMerge.id.desc())
+    )
+    return [MergeLine(*row) for row in session.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """One device of the catalogue with all that is known of it, as an export writes it."""
+
+    id: UUID
+    manufacturer_name: str
+    reference: str
+    designation: str
+    kind: DeviceKind
+    brand: str
+    size: str
+    expected_lifetime: str
+    follow_up: str
+    udi_dis: str
+    """Separated by spaces."""
+
+
+def walk_catalogue(session: Session) -> Iterator[CatalogueRow]:
+    """Return every device in use, by reference, a page at a time: memory does not grow with the catalogue."""
+    order = tuple_(DeviceDefinition.reference, DeviceDefinition.id)
+    codes = (
+        select(func.string_agg(DefinitionIdentifier.value, text("' '")))
+        .where(
+            DefinitionIdentifier.definition_id == DeviceDefinition.id,
+            DefinitionIdentifier.kind == IdentifierKind.UDI_DI,
+        )
+        .correlate(DeviceDefinition)
+        .scalar_subquery()
+    )
+    statement: _Query = (
+        select(
+            DeviceDefinition.id,
+            Manufacturer.name,
+            DeviceDefinition.reference,
+            DeviceDefinition.designation,
+            DeviceDefinition.kind,
+            DeviceDefinition.brand,
+            DeviceDefinition.size,
+            DeviceDefinition.expected_lifetime,
+            DeviceDefinition.follow_up,
+            func.coalesce(codes, ""),
+        )
+        .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
+        .where(DeviceDefinition.merged_into_id.is_(None))
+        .order_by(order)
+        .limit(EXPORT_PAGE)
+    )
+    page = [CatalogueRow(*row) for row in session.execute(statement)]
+    while page:
+        yield from page
+        last = page[-1]
+        behind = statement.where(order > tuple_(last.reference, last.id))
+        page = [CatalogueRow(*row) for row in session.execute(behind)] if len(page) == EXPORT_PAGE else []

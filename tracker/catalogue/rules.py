@@ -3,9 +3,11 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
-from tracker.errors import N_
+from scanners import Status, scan
+from tracker.errors import N_, RuleRefused
 
 
 class DeviceKind(enum.StrEnum):
@@ -58,3 +60,106 @@ class NewDefinition:
     expected_lifetime: str = ""
     follow_up: str = ""
     udi_dis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFacts:
+    """What may be corrected of a definition; its manufacturer and reference stay, they are what it is."""
+
+    designation: str
+    kind: DeviceKind
+    brand: str = ""
+    size: str = ""
+    expected_lifetime: str = ""
+    follow_up: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueLine:
+    """One device as a file states it."""
+
+    number: int
+    """Of the line, as a spreadsheet counts: the header is line 1."""
+    manufacturer: str
+    reference: str
+    designation: str
+    kind: DeviceKind
+    brand: str = ""
+    size: str = ""
+    expected_lifetime: str = ""
+    follow_up: str = ""
+    udi_dis: tuple[str, ...] = ()
+
+    def stated(self) -> dict[str, str]:
+        """Return the fields that the line states; what is empty erases nothing."""
+        values = {
+            "designation": self.designation,
+            "kind": self.kind.value,
+            "brand": self.brand,
+            "size": self.size,
+            "expected_lifetime": self.expected_lifetime,
+            "follow_up": self.follow_up,
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class NewMerge:
+    """A merge to record. ``id`` is the client's."""
+
+    id: UUID
+    survivor_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What some lines of a file did to the catalogue."""
+
+    created: int = 0
+    changed: int = 0
+    known: int = 0
+
+
+def changes_between(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the fields that differ, each with its old and its new value.
+
+    >>> changes_between({"brand": "A", "size": "1"}, {"brand": "B", "size": "1"})
+    {'brand': ['A', 'B']}
+    """
+    return {name: [before[name], value] for name, value in after.items() if before[name] != value}
+
+
+class MergeNotPossible(RuleRefused):
+    """Two devices that cannot be one."""
+
+    code = "merge-impossible"
+
+
+def check_mergeable(absorbed_id: UUID, survivor_id: UUID, *, kinds: frozenset[DeviceKind], is_merged: bool) -> None:
+    """Check that one definition may be absorbed by another.
+
+    Raises:
+        MergeNotPossible: they are the same, one was absorbed already, or they are of different kinds.
+    """
+    reason = ""
+    if absorbed_id == survivor_id:
+        reason = N_("A device cannot be merged with itself.")
+    elif is_merged:
+        reason = N_("One of the two was merged already.")
+    elif len(kinds) > 1:
+        reason = N_("The two are devices of different kinds.")
+    if reason:
+        raise MergeNotPossible(reason, next_step=N_("Open both in the catalogue and compare them."))
+
+
+def read_udi_di(code: str, *, today: date) -> str | None:
+    """Return the UDI-DI that a text carries, scanned or typed; None for anything else, or a wrong check digit.
+
+    >>> read_udi_di("03700000000013", today=date(2026, 3, 2)), read_udi_di("03700000000012", today=date(2026, 3, 2))
+    ('03700000000013', None)
+    """
+    read = scan(code, reference_date=today, group_separator_known=False)
+    if read.udi is not None and read.udi.udi_di and read.status in {Status.OK, Status.AMBIGUOUS}:
+        return read.udi.udi_di
+    return code if read.status is Status.UNKNOWN and code.isprintable() else None

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from scanners.errors import ScanError
 from scanners.udi import unit as unit_label
@@ -121,10 +121,17 @@ class LifeEvent:
 
 
 def _candidates() -> _Query:
-    same_lot = and_(Device.lot_number == bindparam("lot_number"), Device.definition_id == DeviceDefinition.id)
+    absorbed = aliased(DeviceDefinition)
+    merged = select(absorbed.id).where(absorbed.merged_into_id == DeviceDefinition.id).correlate(DeviceDefinition)
+
+    def is_of_family(definition_id: Any) -> Any:  # noqa: ANN401 - a column, a condition
+        """Compare with the definition found and those merged into it: what happened stands under either."""
+        return or_(definition_id == DeviceDefinition.id, definition_id.in_(merged))
+
+    same_lot = and_(Device.lot_number == bindparam("lot_number"), is_of_family(Device.definition_id))
     serial = (
         select(Device.sequence)
-        .where(Device.serial_number == bindparam("serial_number"), Device.definition_id == DeviceDefinition.id)
+        .where(Device.serial_number == bindparam("serial_number"), is_of_family(Device.definition_id))
         .limit(1)
     )
     other_date = (
@@ -140,7 +147,7 @@ def _candidates() -> _Query:
         select(LotHold)
         .where(
             LotHold.lot_number == bindparam("lot_number"),
-            LotHold.definition_id == DeviceDefinition.id,
+            is_of_family(LotHold.definition_id),
             LotHold.closed_at.is_(None),
         )
         .order_by(LotHold.opened_at)

@@ -137,10 +137,12 @@ def _matching(filters: StockFilters, conditions: list[Any], limit: int) -> Any: 
     named = select(DefinitionIdentifier.definition_id).where(DefinitionIdentifier.value == text)
     begins = func.lower(DeviceDefinition.designation).startswith(text.lower(), autoescape=True)
     called = select(DeviceDefinition.id).where(begins).limit(MOST_DEFINITIONS)
+    both = union(named, called).subquery()
+    absorbed = select(DeviceDefinition.id).where(DeviceDefinition.merged_into_id.in_(select(both.c[0])))
     ways = [
         select(newest.where(Device.lot_number == text).subquery().c.sequence),
         select(newest.where(Device.serial_number == text).subquery().c.sequence),
-        _of_definitions(newest, union(named, called)),
+        _of_definitions(newest, union(select(both.c[0]), absorbed)),
     ]
     return union(*ways).subquery()
 
@@ -148,7 +150,7 @@ def _matching(filters: StockFilters, conditions: list[Any], limit: int) -> Any: 
 def _of_definitions(newest: _Query, definitions: Any) -> _Query:  # noqa: ANN401 - a select or a union of selects
     """Return the newest units of each of some definitions: a walk of the index for each, not one of the stock."""
     named = definitions.subquery()
-    of_each = newest.where(Device.definition_id == named.c.definition_id).lateral()
+    of_each = newest.where(Device.definition_id == named.c[0]).lateral()
     return select(of_each.c.sequence).select_from(named).join(of_each, true())
 
 

@@ -23,6 +23,11 @@ def test_values_are_escaped_in_a_page(app: Flask) -> None:
     assert shown == "Lot &lt;b&gt;"
 
 
+def test_a_text_may_have_a_value_of_any_name(app: Flask) -> None:
+    assert said(app, "{{ _('Read: %(text)s', text='A1') }}", "en") == "Read: A1"
+    assert said(app, "{{ pgettext('x', '%(context)s %(text)s', context=1, text=2) }}", "en") == "1 2"
+
+
 def test_a_percent_sign_is_written_once_with_values_and_without(app: Flask) -> None:
     assert said(app, "{{ _('5 %%') }}", "en") == "5 %"
     assert said(app, "{{ _('%(n)s %%', n=5) }}", "en") == "5 %"

@@ -5,6 +5,7 @@ scheduler). Each child holds the reading end of a pipe and stops by itself when 
 so that nothing keeps the port or runs twice.
 """
 
+import atexit
 import contextlib
 import gc
 import logging
@@ -89,6 +90,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         gc.collect()
         gc.freeze()  # what stays for ever is never looked at again, and its pages stay shared between the workers
         gc.set_threshold(*_GC_THRESHOLDS)
+        atexit.register(gc.unfreeze)  # libraries that count what they made complain of what was never freed
         return app
 
 

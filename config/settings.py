@@ -72,6 +72,8 @@ class Settings:
     """Days without ANSM's or the manufacturer's acknowledgement after which a report is shown as late (default 15)."""
     ansm_vigilance_address: str
     """Where serious incidents are declared by mail (default: ANSM's address, domain reference 2.5)."""
+    ansm_ivd_vigilance_address: str
+    """Where those with in vitro diagnostics are declared (default: ANSM's address; to be checked before use)."""
     mail_transport: Literal["local", "smtp"]
     """``local`` keeps messages in a mailbox that the program shows; ``smtp`` sends them. The demonstration is local."""
     mail_from: str
@@ -128,6 +130,9 @@ class Settings:
             acknowledgement_days=reader.number("TRACE59_ACKNOWLEDGEMENT_DAYS", default=15, least=1, most=365),
             ansm_vigilance_address=reader.address(
                 "TRACE59_ANSM_VIGILANCE_ADDRESS", default="materiovigilance@ansm.sante.fr"
+            ),
+            ansm_ivd_vigilance_address=reader.address(
+                "TRACE59_ANSM_IVD_VIGILANCE_ADDRESS", default="reactovigilance@ansm.sante.fr"
             ),
             mail_transport=reader.choice("TRACE59_MAIL_TRANSPORT", "local", "smtp"),
             mail_from=reader.address("TRACE59_MAIL_FROM", default="trace59@localhost"),

@@ -207,6 +207,7 @@ def create_app(settings: Settings, database: db.Database | None = None) -> Flask
 
 _SHARED_SETTINGS = (
     "acknowledgement_days",
+    "ansm_ivd_vigilance_address",
     "ansm_vigilance_address",
     "demonstration",
     "mail_from",

@@ -19,6 +19,7 @@ from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.catalogue.models import Manufacturer
+from tracker.catalogue.rules import DeviceKind
 from tracker.devices import queries as devices
 from tracker.devices.models import Hold, LotHold
 from tracker.devices.queries import UnitNotFound, UnitView
@@ -448,3 +449,16 @@ def test_incidents_are_counted_by_the_month_in_which_they_happened(session: Sess
     counts = queries.count_by_month(session, since=date(2025, 4, 1))
 
     assert counts == {date(2026, 2, 1): 2, date(2026, 3, 1): 1}
+
+
+def test_an_incident_with_a_diagnostic_is_told_as_reactovigilance(session: Session) -> None:
+    kit = make_definition(session, reference="IVD-1", udi_di=None, kind=DeviceKind.IVD)
+    incident = declare(session, new(make_unit(session, kit)))
+
+    reports = transmit(session, incident)
+
+    (to_ansm, to_maker) = [session.get_one(Message, report.message_id) for report in reports]
+    for message in (to_ansm, to_maker):
+        assert message.subject.startswith("Réactovigilance")
+        assert "2017/746, article 54" in message.body
+    assert "L. 5222-3" in to_ansm.body

@@ -16,7 +16,7 @@ from tracker.devices.queries import UnitView
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, EstablishmentData
 from tracker.patients.rules import Sex, Traits
 from tracker.vigilance import rules
-from tracker.vigilance.rules import Basis, Consequence, IncidentFacts, ReportRecipient
+from tracker.vigilance.rules import Basis, Channel, Consequence, IncidentFacts, ReportRecipient
 
 # Portal of ANSM: "first three letters of the name".
 NAME_LETTERS: Final = 3
@@ -112,6 +112,8 @@ class CorrespondentPartData(TypedDict):
 class ReportData(DocumentHead):
     """What both renditions carry: nothing about the patient."""
 
+    channel: Channel
+    """Of devices, or of in vitro diagnostics."""
     report_number: str
     """Our own number: case number for the manufacturer."""
     follow_up: bool
@@ -185,7 +187,8 @@ class ReportSource:
 
 def report_for_ansm(source: ReportSource, *, address: str) -> AnsmReportData:
     """Return the rendition for ANSM."""
-    recipient = RecipientData(name="ANSM", address="Matériovigilance", email=address)
+    channel = rules.channel_of(source.unit.definition.kind)
+    recipient = RecipientData(name="ANSM", address=rules.PRINTED_CHANNELS[channel], email=address)
     return {
         **_report(source, ReportRecipient.ANSM, recipient),
         "rendition": "ansm",
@@ -226,6 +229,7 @@ def _report(source: ReportSource, to: ReportRecipient, recipient: RecipientData)
         generated_at=source.made_at.isoformat(timespec="seconds"),
         establishment=source.establishment,
         demonstration=source.is_demonstration,
+        channel=rules.channel_of(source.unit.definition.kind),
         report_number=source.number,
         follow_up=source.follow_up > 0,
         recipient_reference=source.references.get(to, ""),

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from tracker.actor import Role
+from tracker.catalogue.rules import DeviceKind
 from tracker.errors import N_, InvalidInput, RuleRefused
 from tracker.outbox.rules import MessageState
 from tracker.patients.rules import Identity, find_identity
@@ -34,6 +35,18 @@ class DevicePlace(enum.StrEnum):
     WARD = "ward"
     RETURNED = "returned"
     DESTROYED = "destroyed"
+
+
+class Channel(enum.StrEnum):
+    """Which vigilance an incident belongs to: that of devices, or that of in vitro diagnostics (CSP L.5222-3)."""
+
+    DEVICE = "device"
+    IVD = "ivd"
+
+
+def channel_of(kind: DeviceKind) -> Channel:
+    """Return the vigilance of a kind of device: réactovigilance for in vitro diagnostics (domain reference 8)."""
+    return Channel.IVD if kind is DeviceKind.IVD else Channel.DEVICE
 
 
 class ReportRecipient(enum.StrEnum):
@@ -108,9 +121,24 @@ FILE_WORDS: Mapping[ReportRecipient, str] = {
     ReportRecipient.ANSM: "ansm",
     ReportRecipient.MANUFACTURER: "fabricant",
 }
-PRINTED_BASES: Mapping[Basis, str] = {
-    Basis.MANDATORY: "déclaration obligatoire, sans délai (article R. 5212-14 du code de la santé publique)",
-    Basis.OPTIONAL: "déclaration facultative (article R. 5212-15 du code de la santé publique)",
+PRINTED_CHANNELS: Mapping[Channel, str] = {
+    Channel.DEVICE: "Matériovigilance",
+    Channel.IVD: "Réactovigilance",
+}
+PRINTED_LAWS: Mapping[Channel, str] = {
+    Channel.DEVICE: "règlement (UE) 2017/745, article 59",
+    Channel.IVD: "règlement (UE) 2017/746, article 54",
+}
+"""What a derogation of the channel rests on; for diagnostics also CSP L.5221-3 II (domain reference 1.1)."""
+PRINTED_BASES: Mapping[tuple[Channel, Basis], str] = {
+    (Channel.DEVICE, Basis.MANDATORY): (
+        "déclaration obligatoire, sans délai (article R. 5212-14 du code de la santé publique)"
+    ),
+    (Channel.DEVICE, Basis.OPTIONAL): "déclaration facultative (article R. 5212-15 du code de la santé publique)",
+    (Channel.IVD, Basis.MANDATORY): (
+        "déclaration obligatoire, sans délai (article L. 5222-3 du code de la santé publique)"
+    ),
+    (Channel.IVD, Basis.OPTIONAL): "déclaration facultative (article L. 5222-3 du code de la santé publique)",
 }
 """Reports are in French, the language of their recipients, whatever the language of the page."""
 

@@ -309,6 +309,7 @@ def _check_renditions(dossier: Dossier, *renditions: ReportData) -> None:
 def _letter_words(dossier: Dossier, *, part: CorrespondentPart, correspondent: Person) -> dict[str, str]:
     """Return what the e-mails say: nothing of the patient."""
     unit, establishment = dossier.unit, dossier.establishment
+    channel = rules.channel_of(unit.definition.kind)
     return {
         "number": f"{dossier.number}, complément n° {part.follow_up}" if part.follow_up else dossier.number,
         "designation": unit.definition.designation,
@@ -316,7 +317,9 @@ def _letter_words(dossier: Dossier, *, part: CorrespondentPart, correspondent: P
         "manufacturer": unit.definition.manufacturer_name,
         "lot": unit.lot_number or unit.serial_number or "non indiqué",
         "occurred_on": f"{dossier.incident.occurred_on:%d/%m/%Y}",
-        "basis": rules.PRINTED_BASES[part.basis],
+        "vigilance": rules.PRINTED_CHANNELS[channel],
+        "law": rules.PRINTED_LAWS[channel],
+        "basis": rules.PRINTED_BASES[channel, part.basis],
         "correspondent": correspondent.display_name,
         "establishment": establishment.name,
         "finess": establishment.finess,
@@ -348,7 +351,9 @@ def send_reports(
 
 def _copy(session: Session, dossier: Dossier, report: IncidentReport, *, actor: Actor, now: datetime) -> None:
     """Queue copies for the hospital's own recipients: what the manufacturer gets, nothing about the patient."""
-    words = {"number": dossier.number, "designation": dossier.unit.definition.designation}
+    definition = dossier.unit.definition
+    vigilance = rules.PRINTED_CHANNELS[rules.channel_of(definition.kind)]
+    words = {"vigilance": vigilance, "number": dossier.number, "designation": definition.designation}
     subject, body = _letter("email_copy", words)
     for recipient in organisation.list_recipients(session, RecipientPurpose.INCIDENT_COPY):
         new = NewMessage(

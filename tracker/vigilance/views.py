@@ -29,7 +29,7 @@ from tracker.stock.queries import UnitLine
 from tracker.stock.rules import StockFilters
 from tracker.vigilance import forms, queries, rules, service
 from tracker.vigilance.queries import Dossier
-from tracker.vigilance.rules import CorrespondentPart, DevicePlace, IncidentState
+from tracker.vigilance.rules import Channel, CorrespondentPart, DevicePlace, IncidentState
 from tracker.vigilance.service import NewIncident
 from tracker.workstations.forms import read_typed
 from tracker.workstations.rules import searched_text
@@ -260,7 +260,7 @@ def transmit(incident_id: UUID) -> Response:
                 session,
                 incident_id,
                 part=CorrespondentPart(form.chosen_basis(), (form.comments.data or "").strip()),
-                ansm_address=http.web().values["ansm_vigilance_address"],
+                ansm_address=_ansm_address(dossier),
                 actor=http.current_actor(),
                 now=now,
                 today=clock.paris_day(now),
@@ -276,6 +276,12 @@ def _read_dossier(incident_id: UUID) -> Dossier:
         return queries.get_dossier(session, incident_id, known_at=clock.utc_now())
 
 
+def _ansm_address(dossier: Dossier) -> str:
+    """Return where ANSM takes this report: each vigilance has its own address."""
+    is_ivd = rules.channel_of(dossier.unit.definition.kind) is Channel.IVD
+    return str(http.web().values["ansm_ivd_vigilance_address" if is_ivd else "ansm_vigilance_address"])
+
+
 def _dossier_page(dossier: Dossier) -> dict[str, object]:
     """Return what the page of an incident shows."""
     with http.transaction() as session:
@@ -286,7 +292,7 @@ def _dossier_page(dossier: Dossier) -> dict[str, object]:
         "weight": format_decimal(Decimal(dossier.facts.narrative.weight_kg or 0)),
         "reports": reports,
         "may_transmit": may_transmit and dossier.state is IncidentState.DECLARED,
-        "ansm_address": http.web().values["ansm_vigilance_address"],
+        "ansm_address": _ansm_address(dossier),
         "state_words": _words(rules.STATE_LABELS),
         "consequence_words": [http.sentence(rules.CONSEQUENCE_LABELS[code]) for code in dossier.facts.consequences],
         "place_words": _words(rules.PLACE_LABELS),

@@ -27,7 +27,7 @@ from tracker.vigilance.documents import (
     ReportData,
     ansm_patient,
 )
-from tracker.vigilance.rules import Consequence
+from tracker.vigilance.rules import Channel, Consequence
 
 HEAD = DocumentHead(
     locale="fr",
@@ -147,6 +147,7 @@ def implant_card() -> ImplantCardData:
 def _report() -> ReportData:
     return ReportData(
         **HEAD,
+        channel=Channel.DEVICE,
         report_number="MV-2026-0007",
         follow_up=False,
         recipient_reference="",

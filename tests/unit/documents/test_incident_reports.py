@@ -168,3 +168,13 @@ def test_every_sex_and_consequence_has_its_words(
     )
 
     assert printed.says("congénitale" if locale == "fr" else "congenital")
+
+
+@pytest.mark.parametrize(("locale", "words"), [("fr", "Réactovigilance"), ("en", "in vitro diagnostics")])
+def test_a_diagnostic_is_reported_under_its_own_vigilance(
+    ansm_report: AnsmReportData, print_document: Print, locale: str, words: str
+) -> None:
+    printed = print_document(TEMPLATE, ansm_report, channel="ivd", locale=locale)
+
+    assert printed.says(words, "L. 5222-3")
+    assert not printed.says("R. 5212-14")

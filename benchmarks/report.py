@@ -13,7 +13,7 @@ from benchmarks.fill import lot_of
 from benchmarks.house import House
 from tracker import commands, db, demonstration
 from tracker.app import create_app
-from tracker.reception.models import Reception
+from tracker.arrivals.models import Reception
 
 TURNS = 3
 """Each action is measured in turns with its floor; the median turn counts."""

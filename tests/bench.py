@@ -17,10 +17,13 @@ from tests.stock import (
 )
 from tracker import db
 from tracker.actor import Actor
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
 from tracker.audit.models import AuditEntry
 from tracker.devices.rules import EntryMethod
 from tracker.reception import service
-from tracker.reception.queries import Box, LineView, NewReception
+from tracker.reception.queries import LineView
+from tracker.verdicts.queries import Box
 
 LABEL = f"]d201{GTIN}1728013110A1"
 SERIAL_LABEL = f"]d201{GTIN}1728013121S1"
@@ -43,15 +46,16 @@ def by_hand(**known: object) -> Box:
 
 def open_one(session: Session, *, actor: Actor = ALICE) -> UUID:
     new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-    return service.open_reception(session, db.new_id(), new=new, actor=actor, now=NOW).id
+    return arrivals.open_reception(session, db.new_id(), new=new, actor=actor, now=NOW).id
 
 
 def receive(
     session: Session, reception_id: UUID, what: Box, *, line_id: UUID | None = None, actor: Actor = ALICE
 ) -> LineView:
-    return service.receive(
+    (line,) = service.receive(
         session, line_id or db.new_id(), reception_id=reception_id, box=what, actor=actor, now=NOW, today=TODAY
     )
+    return line
 
 
 def codes(line: LineView) -> list[str]:

@@ -13,9 +13,10 @@ from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.derogations import service as register
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
-from tracker.devices import queries, service
+from tracker.devices import queries
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, Receipt
+from tracker.receipts import service as receipts
 from tracker.terms.rules import ScopeChangeKind
 
 GTIN = "03700000000013"
@@ -74,8 +75,9 @@ def make_unit(
         raw_scan=raw_scan,
     )
     event = Event.INVALID_RECEIPT if hold else Event.VALID_RECEIPT
-    unit = service.create_unit(session, db.new_id(), new=new, event=event, reason="", hold=hold, actor=actor, now=NOW)
-    return queries.get_unit_by_id(session, unit.id)
+    receipt = Receipt(db.new_id(), new, event, hold=hold)
+    receipts.create_units(session, [receipt], actor=actor, now=NOW)
+    return queries.get_unit_by_id(session, receipt.device_id)
 
 
 def a_hold(reason: str = "seal broken", cause: HoldCause = HoldCause.PHARMACIST) -> NewHold:

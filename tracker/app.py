@@ -29,6 +29,8 @@ from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission
 from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
+from tracker.arrivals import api as arrivals_api
+from tracker.arrivals import views as arrivals_views
 from tracker.audit import views as audit_views
 from tracker.catalogue import api as catalogue_api
 from tracker.catalogue import views as catalogue_views
@@ -353,6 +355,7 @@ def _navigation(actor: Actor) -> list[MenuItem]:
 _VIEWS = (
     accounts_views.bp,
     alerts_views.bp,
+    arrivals_views.bp,
     audit_views.bp,
     catalogue_views.bp,
     conformity_views.bp,
@@ -382,6 +385,7 @@ _VIEWS = (
     workstations_views.bp,
 )
 _APIS = (
+    arrivals_api.api,
     conformity_api.api,
     derogations_api.api,
     delivery_api.api,

@@ -99,3 +99,19 @@ def _warnings(padded: str) -> tuple[str, ...]:
     if padded[0] == "0":
         return ()
     return ("variable-measure",) if padded[0] == "9" else ("packaging-level",)
+
+
+def unit_of_pack(value: str) -> str | None:
+    """Return the GTIN-14 of the item inside a pack, None where the code is not that of a packaging level.
+
+    A maker may have given the item a number of its own: only the catalogue can tell whether the answer is one of its.
+
+    >>> unit_of_pack("13700000000010")
+    '03700000000013'
+    >>> unit_of_pack("03700000000013") is unit_of_pack("93700000000016") is None
+    True
+    """
+    if len(value) != FULL_LENGTH or not is_gtin(value) or value[0] in "09":
+        return None
+    payload = "0" + value[1:-1]
+    return payload + check_digits.gs1(payload)

@@ -216,7 +216,7 @@ def is_audited(path: Path, function: Function, seen: frozenset[str] = frozenset(
     """Test whether a function appends to the trail, by itself or through a function that acts for it."""
     own = {node.name: node for node in tree(path).body if isinstance(node, Function)}
     calls = called_names(function)
-    if any(re.fullmatch(r"audit(_service)?\.append", call) for call in calls):
+    if any(re.fullmatch(r"audit(_service)?\.append(_many)?", call) for call in calls):
         return True
     others = services_in(path) - {"audit", "audit_service"}
     if any(call.split(".")[0] in others and _gives_actor(function, call) for call in calls):

@@ -12,6 +12,7 @@ from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, ent
 from tests.stock import SHELF_LIFE_END, a_hold, make_definition, make_manufacturer, make_unit
 from tracker import db
 from tracker.audit.models import AuditEntry
+from tracker.candidates.queries import Probe, find_candidates
 from tracker.catalogue import queries, service
 from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition
 from tracker.catalogue.queries import DefinitionNotFound, ManufacturerNotFound
@@ -185,14 +186,8 @@ def test_what_happened_under_a_merged_definition_still_warns_at_goods_in(session
     merge(session, absorbed, survivor)
     session.flush()  # the reads follow
 
-    (found,) = devices.find_candidates(
-        session,
-        udi_di="03700000000013",
-        reference=None,
-        lot_number="A1",
-        serial_number="S1",
-        expiration_date=date(2029, 1, 1),
-    )
+    probe = Probe(udi_di="03700000000013", lot_number="A1", serial_number="S1", expiration_date=date(2029, 1, 1))
+    ((found,),) = find_candidates(session, [probe])
 
     assert (found.serial_sequence, found.lot_hold_reason) == (unit.sequence, "notice")
     assert found.other_expiration_date == SHELF_LIFE_END

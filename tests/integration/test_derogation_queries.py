@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from tests.hospital import ALICE, GUY, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import RECORDED_AT, REFERENCE, make_decision, make_derogation, make_manufacturer
 from tracker import db
+from tracker.coverage import queries as coverage_of
+from tracker.coverage.queries import Coverage
 from tracker.derogations import queries, service
-from tracker.derogations.queries import Coverage, DerogationNotFound
+from tracker.derogations.queries import DerogationNotFound
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus
 from tracker.derogations.service import NewDecision, NewReference, NewScope
 from tracker.patients import service as patients
@@ -41,7 +43,7 @@ def coverages(
     session: Session, manufacturer_id: UUID, *, day: date = TODAY, reference: str = REFERENCE
 ) -> list[Coverage]:
     return list(
-        queries.find_coverage(session, manufacturer_id=manufacturer_id, reference=reference, day=day, known_at=NOW)
+        coverage_of.find_coverage(session, manufacturer_id=manufacturer_id, reference=reference, day=day, known_at=NOW)
     )
 
 
@@ -78,7 +80,7 @@ def test_coverage_as_known_before_the_recording_is_unknown(session: Session) -> 
     maker = make_manufacturer(session)
     make_derogation(session, maker)
 
-    (found,) = queries.find_coverage(
+    (found,) = coverage_of.find_coverage(
         session, manufacturer_id=maker, reference=REFERENCE, day=TODAY, known_at=RECORDED_AT - timedelta(seconds=1)
     )
 
@@ -130,11 +132,11 @@ def test_coverage_names_the_decision_and_the_patient(session: Session) -> None:
 def test_the_coverage_of_one_derogation_is_found_by_its_id(session: Session) -> None:
     derogation_id = make_derogation(session, make_manufacturer(session))
 
-    found = queries.get_coverage(session, derogation_id, reference="another", day=TODAY, known_at=NOW)
+    found = coverage_of.get_coverage(session, derogation_id, reference="another", day=TODAY, known_at=NOW)
 
     assert (found.derogation_id, found.is_listed, found.has_list) == (derogation_id, False, True)
     with pytest.raises(DerogationNotFound):
-        queries.get_coverage(session, db.new_id(), reference=REFERENCE, day=TODAY, known_at=NOW)
+        coverage_of.get_coverage(session, db.new_id(), reference=REFERENCE, day=TODAY, known_at=NOW)
 
 
 def test_coverage_takes_one_statement_whatever_is_stored(session: Session) -> None:
@@ -160,7 +162,7 @@ def test_derogations_that_list_other_references_are_named_where_there_is_nothing
 
     found = coverages(session, maker)
 
-    assert [(one.is_listed, one.has_list) for one in found] == [(False, True)] * queries.MOST_LISTING_OTHERS
+    assert [(one.is_listed, one.has_list) for one in found] == [(False, True)] * coverage_of.MOST_LISTING_OTHERS
 
 
 def test_the_scope_is_found_by_its_index(session: Session) -> None:

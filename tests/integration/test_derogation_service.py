@@ -17,6 +17,7 @@ from tracker.audit.models import AuditEntry
 from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.queries import ManufacturerNotFound
 from tracker.catalogue.rules import NewManufacturer
+from tracker.coverage import queries as coverage_of
 from tracker.derogations import queries, rules, service
 from tracker.derogations.models import Decision, Derogation
 from tracker.derogations.queries import DerogationNotFound
@@ -81,7 +82,9 @@ def test_a_granted_derogation_is_in_force_and_covers_its_references(session: Ses
 
     service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
 
-    (coverage,) = queries.find_coverage(session, manufacturer_id=MAKER, reference="1-020163C", day=TODAY, known_at=NOW)
+    (coverage,) = coverage_of.find_coverage(
+        session, manufacturer_id=MAKER, reference="1-020163C", day=TODAY, known_at=NOW
+    )
     assert coverage.standing.status is DerogationStatus.IN_FORCE
     assert (coverage.is_listed, coverage.has_list, coverage.decision_reference) == (True, True, "2025-DM-17")
     assert actions(session) == ["manufacturer:created", "derogation:created", "decision:recorded"]
@@ -270,7 +273,7 @@ def test_a_pharmacist_reads_a_scope_written_in_words(session: Session) -> None:
 
     counts = [service.add_scope(session, SECOND, new=reading, actor=ALICE, now=NOW) for _ in range(2)]
 
-    coverage = queries.get_coverage(session, ONE, reference="T-1416", day=TODAY, known_at=NOW)
+    coverage = coverage_of.get_coverage(session, ONE, reference="T-1416", day=TODAY, known_at=NOW)
     assert counts == [1, 0]
     assert (coverage.is_listed, coverage.has_list, coverage.reading) == (True, False, "Tête 14×16 de l'annexe")
     assert actions(session)[-1] == "scope:changed"

@@ -20,7 +20,8 @@ from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Device
 from tracker.reception.models import ReceptionLine
-from tracker.reception.queries import Box, LineView
+from tracker.reception.queries import LineView
+from tracker.verdicts.queries import Box
 
 
 def at_once(database: db.Database, boxes: list[tuple[UUID, Box]], reception_id: UUID) -> list[LineView | Exception]:

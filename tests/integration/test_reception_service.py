@@ -31,16 +31,20 @@ from tests.stock import (
 )
 from tracker import db
 from tracker.actor import Actor
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.models import Reception
+from tracker.arrivals.queries import NewReception, ReceptionNotFound
+from tracker.arrivals.service import ReceptionClosed
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
 from tracker.devices.rules import EntryMethod
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.findings.rules import Outcome
 from tracker.reception import queries, service
-from tracker.reception.models import Reception, ReceptionLine
-from tracker.reception.queries import Box, NewReception, ReceptionNotFound
-from tracker.reception.rules import Purpose
-from tracker.reception.service import PatientLabelScanned, ReceptionClosed, ScanEmpty
+from tracker.reception.models import ReceptionLine
+from tracker.reception.service import PatientLabelScanned, ScanEmpty
+from tracker.verdicts.queries import Box
+from tracker.verdicts.rules import Purpose
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def test_the_same_request_again_answers_even_after_the_delivery_was_closed(
 ) -> None:
     reception_id, line_id = open_one(session), db.new_id()
     first = receive(session, reception_id, box(LABEL), line_id=line_id)
-    service.close_reception(session, reception_id, actor=ALICE, now=NOW)
+    arrivals.close_reception(session, reception_id, actor=ALICE, now=NOW)
 
     assert receive(session, reception_id, box(LABEL), line_id=line_id) == first
 
@@ -176,7 +180,7 @@ def test_a_delivery_of_another_hospital_does_not_exist_here(session: Session, de
     with pytest.raises(ReceptionNotFound):
         receive(session, reception_id, box(LABEL), actor=GUY)
     with pytest.raises(ReceptionNotFound):
-        service.close_reception(session, reception_id, actor=GUY, now=NOW)
+        arrivals.close_reception(session, reception_id, actor=GUY, now=NOW)
 
     assert actions(session) == before
     assert every_row(session).count(str(reception_id)) == 0
@@ -194,12 +198,12 @@ def test_the_id_of_a_line_of_another_hospital_is_refused(session: Session, defin
 
 def test_a_closed_delivery_takes_no_box(session: Session, definition_id: UUID) -> None:
     reception_id = open_one(session)
-    service.close_reception(session, reception_id, actor=ALICE, now=NOW)
+    arrivals.close_reception(session, reception_id, actor=ALICE, now=NOW)
 
     with pytest.raises(ReceptionClosed):
         receive(session, reception_id, box(LABEL))
     with pytest.raises(ReceptionClosed):
-        service.close_reception(session, reception_id, actor=ALICE, now=NOW)
+        arrivals.close_reception(session, reception_id, actor=ALICE, now=NOW)
 
     assert count(session, Device) == 0
     assert actions(session).count("reception:closed") == 1
@@ -208,13 +212,13 @@ def test_a_closed_delivery_takes_no_box(session: Session, definition_id: UUID) -
 def test_a_delivery_is_opened_once_per_request(session: Session) -> None:
     reception_id, new = db.new_id(), NewReception(supplier="Amplitude", delivery_note="BL-1")
 
-    first = service.open_reception(session, reception_id, new=new, actor=ALICE, now=NOW)
-    again = service.open_reception(session, reception_id, new=new, actor=ALICE, now=NOW)
+    first = arrivals.open_reception(session, reception_id, new=new, actor=ALICE, now=NOW)
+    again = arrivals.open_reception(session, reception_id, new=new, actor=ALICE, now=NOW)
 
     assert first.number == again.number
     assert count(session, Reception) == 1
     with pytest.raises(RequestIdReused):
-        service.open_reception(session, reception_id, new=NewReception("Other"), actor=ALICE, now=NOW)
+        arrivals.open_reception(session, reception_id, new=NewReception("Other"), actor=ALICE, now=NOW)
 
 
 @pytest.mark.parametrize("actor", [BOB, CHARLIE, FANNY])

@@ -15,13 +15,13 @@ from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import REFERENCE, make_definition, make_derogation, make_manufacturer
 from tracker import db
 from tracker.actor import Actor
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.service import ReceptionClosed
 from tracker.documents.models import Document
 from tracker.documents.service import FileRefused, read_document
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.findings.rules import Outcome
-from tracker.reception import service as reception
 from tracker.reception.queries import LineView
-from tracker.reception.service import ReceptionClosed
 from tracker.unidentified import queries, service
 from tracker.unidentified.models import UnidentifiedItem, UnidentifiedOutcome
 from tracker.unidentified.queries import ItemNotFound, ItemView
@@ -171,7 +171,7 @@ def test_what_became_of_a_box_is_written_once(session: Session) -> None:
 
 def test_without_a_reason_or_an_open_delivery_the_box_stays(session: Session) -> None:
     item, identity = put(session), identified(session)
-    reception.close_reception(session, identity.reception_id, actor=ALICE, now=NOW)
+    arrivals.close_reception(session, identity.reception_id, actor=ALICE, now=NOW)
 
     with pytest.raises(ReasonMissing):
         dispose(session, item.id, reason=" ")

@@ -18,6 +18,7 @@ from tests.stock import make_definition, make_derogation, make_manufacturer, mak
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.candidates.queries import Probe, find_candidates
 from tracker.catalogue.models import Manufacturer
 from tracker.catalogue.rules import DeviceKind
 from tracker.devices import queries as devices
@@ -153,14 +154,8 @@ def test_the_whole_lot_is_held_at_once_and_no_other(session: Session, case: Case
     held = [devices.get_unit_by_id(session, unit.id).holds for unit in [*case.shelf, case.other_lot, case.implanted]]
     assert [len(holds) for holds in held] == [1, 1, 0, 0]
     assert held[0][0].reason.startswith("incident INC-")
-    assert devices.find_candidates(
-        session,
-        udi_di=None,
-        reference=case.implanted.definition.reference,
-        lot_number="A1",
-        serial_number=None,
-        expiration_date=None,
-    )[0].lot_hold_cause
+    probe = Probe(reference=case.implanted.definition.reference, lot_number="A1")
+    assert find_candidates(session, [probe])[0][0].lot_hold_cause
 
 
 def test_a_unit_without_lot_is_held_alone(session: Session, case: Case) -> None:

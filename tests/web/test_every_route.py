@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from config.settings import Settings
+from scanners import scan
 from tests import lists
 from tests.care import make_consent, make_notice, make_patient, make_use
 from tests.conftest import DatabaseMaker
@@ -50,8 +51,10 @@ from tracker.accounts.rules import SessionPolicy
 from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Permission, Role
 from tracker.app import create_app
+from tracker.arrivals.models import Reception
 from tracker.db import Database, Session, transaction
 from tracker.devices.models import Hold, LotHold
+from tracker.devices.rules import EntryMethod
 from tracker.dispositions import service as dispositions
 from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents
@@ -70,10 +73,11 @@ from tracker.outbox.transport import mailbox_of
 from tracker.publications import service as publications
 from tracker.publications.queries import list_lines
 from tracker.publications.service import NewPublication
-from tracker.reception.models import Reception
+from tracker.reception import service as bench
 from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
 from tracker.unidentified.service import NewItem
+from tracker.verdicts.queries import Box
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
 from tracker.vigilance.service import NewIncident
@@ -165,6 +169,13 @@ def a_destruction(session: Session, number: str) -> UUID:
     return request_id
 
 
+def line_of(session: Session, reception_id: UUID) -> UUID:
+    session.flush()  # the box belongs to the delivery
+    box = Box(scan("nothing known", reference_date=TODAY), EntryMethod.SCANNED)
+    (line,) = bench.receive(session, db.new_id(), reception_id=reception_id, box=box, actor=ALICE, now=NOW, today=TODAY)
+    return line.id
+
+
 def one_of_everything(session: Session) -> dict[str, object]:
     """Write one of everything that has an address, and return it by the name of its variable."""
     maker = make_manufacturer(session)
@@ -231,6 +242,7 @@ def one_of_the_office(session: Session) -> dict[str, object]:
         "publication_id": list_id,
         "line_id": list_lines(session, list_id)[0].line.id,
         "reception_id": reception,
+        "box_id": line_of(session, reception),
         "request_id": make_request(session),
         "format_id": labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW).id,
         "ward_id": THEATRE,

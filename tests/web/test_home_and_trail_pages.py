@@ -18,6 +18,7 @@ from tracker import clock, db, schedule
 from tracker.actor import Actor, Role
 from tracker.alerts import jobs
 from tracker.alerts.rules import WARNING_JOB
+from tracker.arrivals.models import Reception
 from tracker.audit import service as audit
 from tracker.audit.models import AuditEntry
 from tracker.consents.rules import ConsentEventKind
@@ -26,7 +27,6 @@ from tracker.derogations.rules import DecisionKind
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind
 from tracker.outbox.service import NewMessage
-from tracker.reception.models import Reception
 from tracker.schedule import Job
 
 LogIn = Callable[[Actor], Person]

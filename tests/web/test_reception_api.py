@@ -133,7 +133,7 @@ def test_a_box_without_code_is_typed(program: WithToken, definition_id: UUID) ->
         ({}, 422, "scan-empty"),
         ({"text": LOST, "reading": 9}, 422, "reading-missing"),
         ({"text": LABEL, "id": "no uuid"}, 422, "input-invalid"),
-        ({"text": "x" * 6000}, 422, "input-invalid"),
+        ({"text": "x" * 10_001}, 422, "input-invalid"),
         ({"typed": {"reference": "R", "lot": "A\x00"}}, 422, "input-invalid"),
         ({"text": LABEL, "override": "  "}, 422, "reason-missing"),
     ],

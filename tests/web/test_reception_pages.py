@@ -13,10 +13,12 @@ from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITA
 from tests.stock import GTIN, REFERENCE, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person
 from tracker import clock, db
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
+from tracker.derogations.rules import DerogationKind
 from tracker.devices.models import Device
-from tracker.reception import queries, service
+from tracker.reception import queries
 from tracker.reception.models import ReceptionLine
-from tracker.reception.queries import NewReception
 
 LABEL = f"]d201{GTIN}1740013110A1"
 LOST = f"01{GTIN}1740013110A12199"
@@ -35,7 +37,7 @@ def bench(database: db.Database) -> UUID:
         make_definition(session, manufacturer_id=maker)
         make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
         new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-        return service.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
+        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 def lines(database: db.Database, bench: UUID) -> list[queries.LineView]:
@@ -252,7 +254,8 @@ def test_an_incomplete_entry_says_what_is_missing_and_keeps_what_was_typed(perso
 
 def test_a_scan_without_lot_is_completed_by_hand(person: LogIn, bench: UUID, database: db.Database) -> None:
     alice = person(ALICE)
-    alice.fragment(f"/receptions/{bench}/lines", {"raw": f"]d201{GTIN}", "request_id": str(db.new_id())})
+    alone = {"raw": f"]d201{GTIN}", "alone": "1", "request_id": str(db.new_id())}
+    alice.fragment(f"/receptions/{bench}/lines", alone)
     refused = lines(database, bench)[0]
 
     page = alice.get(f"/receptions/{bench}/by-hand?line={refused.id}")
@@ -378,3 +381,109 @@ def test_the_bench_shows_the_last_scans_and_leads_to_the_others(person: LogIn, b
 
     assert alice.get(f"/receptions/{bench}").text.count("<article") == 20 + 4  # four are templates of the scan box
     assert alice.get(f"/receptions/{bench}?all=1").text.count("<article") == 22 + 4
+
+
+@pytest.mark.parametrize("halves", [(f"]C101{GTIN}", "]C11740013110A1"), ("]C11740013110A1", f"]C101{GTIN}")])
+@pytest.mark.parametrize("with_script", [True, False])
+def test_two_codes_of_one_label_make_one_unit_in_either_order(
+    person: LogIn,
+    bench: UUID,
+    database: db.Database,
+    halves: tuple[str, str],
+    with_script: bool,  # noqa: FBT001
+) -> None:
+    alice = person(ALICE)
+    send = alice.fragment if with_script else alice.post
+
+    waiting = send(f"/receptions/{bench}/lines", {"raw": halves[0]})
+    assert 'data-pending="half"' in waiting.text
+    assert count(database, ReceptionLine) == 0
+    send(f"/receptions/{bench}/lines", {"first": halves[0], "raw": halves[1]})
+
+    (line,) = lines(database, bench)
+    assert (line.outcome.value, line.lot_number) == ("accepted", "A1")
+    assert line.raw_scan == "\n".join(halves).encode()
+
+
+def test_a_half_scanned_twice_still_waits_and_another_box_is_judged_by_itself(
+    person: LogIn, bench: UUID, database: db.Database
+) -> None:
+    alice, half = person(ALICE), f"]C101{GTIN}"
+
+    again = alice.fragment(f"/receptions/{bench}/lines", {"first": half, "raw": half})
+    both = alice.fragment(f"/receptions/{bench}/lines", {"first": "]d20103700000000044", "raw": LABEL})
+
+    assert 'data-pending="half"' in again.text
+    assert both.text.count("<article") == 2
+    assert sorted(line.outcome.value for line in lines(database, bench)) == ["accepted", "refused"]
+
+
+def test_a_pack_is_received_once_its_units_are_counted(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice, pack = person(ALICE), f"]d201{GTIN}1740013110A1\x1d305"
+
+    asked = alice.fragment(f"/receptions/{bench}/lines", {"raw": pack})
+    assert 'data-pending="pack"' in asked.text
+    assert 'value="5"' in asked.text
+    assert count(database, ReceptionLine) == 0
+    confirmed = {"raw": pack, "count": "5", "request_id": str(db.new_id())}
+    answers = [alice.fragment(f"/receptions/{bench}/lines", confirmed) for _again in range(2)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert "5 units of one pack" in answers[0].text
+    assert count(database, Device) == 5
+
+
+@pytest.mark.parametrize("number", ["0", "501", "-3"])
+def test_an_impossible_count_is_answered_and_leaves_nothing(
+    person: LogIn, bench: UUID, database: db.Database, number: str
+) -> None:
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"raw": LABEL, "count": number})
+
+    assert answer.status_code == 422
+    assert count(database, ReceptionLine) == 0
+
+
+def test_identical_units_entered_by_hand_get_one_number_each(person: LogIn, bench: UUID, database: db.Database) -> None:
+    entry = {"reference": REFERENCE, "lot": "A1", "count": "3", "request_id": str(db.new_id())}
+
+    person(ALICE).post(f"/receptions/{bench}/by-hand", entry)
+
+    assert len({line.unit_number for line in lines(database, bench)}) == 3
+
+
+def test_a_scan_is_taken_back_with_its_reason(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice = person(ALICE)
+    alice.fragment(f"/receptions/{bench}/lines", {"raw": LABEL})
+    line = lines(database, bench)[0]
+    address = f"/receptions/{bench}/lines/{line.id}/correction"
+
+    without = alice.post(address, {"reason": " "})
+    card = alice.fragment(address, {"reason": "two boxes stuck together", "request_id": str(db.new_id())})
+    again = alice.fragment(address, {"reason": "again", "request_id": str(db.new_id())})
+
+    assert (without.status_code, again.status_code) == (422, 409)
+    assert "two boxes stuck together" in card.text
+    assert "two boxes stuck together" in alice.get(f"/receptions/{bench}").text
+
+
+def test_a_clinicians_reason_is_kept_with_the_delivery(person: LogIn, bench: UUID, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session, "Global maker")
+        make_definition(session, reference="G1", udi_di=None, manufacturer_id=maker)
+        end = clock.paris_day(clock.utc_now()) + timedelta(200)
+        derogation = make_derogation(session, maker, references=("G1",), valid_until=end, kind=DerogationKind.GLOBAL)
+    alice, box = person(ALICE), {"reference": "G1", "lot": "A1"}
+    reason = {"derogation": str(derogation), "clinician": "Dr Test", "written_on": "2026-01-05", "reason": "No other."}
+
+    alice.post(f"/receptions/{bench}/by-hand", box)
+    before = lines(database, bench)[0]
+    incomplete = alice.post(f"/receptions/{bench}/reasons", reason | {"reason": ""})
+    kept = alice.post(f"/receptions/{bench}/reasons", reason)
+    alice.post(f"/receptions/{bench}/by-hand", box)
+
+    assert "clinical-reason-missing" in {finding.code for finding in before.findings}
+    assert f"/receptions/{bench}/reasons" in alice.get(f"/receptions/{bench}").text
+    assert (incomplete.status_code, kept.status_code) == (422, 303)
+    assert "Dr Test" in incomplete.text
+    assert "Dr Test" in alice.get(f"/receptions/{bench}/reasons").text
+    assert lines(database, bench)[0].outcome.value == "accepted"

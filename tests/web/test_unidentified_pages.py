@@ -14,9 +14,9 @@ from tests.hospital import ALICE, HOSPITAL_A
 from tests.stock import REFERENCE, make_definition, make_derogation, make_manufacturer
 from tests.web.conftest import Person, Program
 from tracker import clock, db
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
 from tracker.reception import queries as reception_queries
-from tracker.reception import service as reception
-from tracker.reception.queries import NewReception
 from tracker.unidentified.models import UnidentifiedItem
 
 PATIENT = (
@@ -36,7 +36,7 @@ def bench(database: db.Database) -> UUID:
         make_definition(session, manufacturer_id=maker)
         make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
         new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-        return reception.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
+        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 def count(database: db.Database) -> int:

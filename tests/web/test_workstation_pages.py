@@ -17,9 +17,10 @@ from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A
 from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person, Program
 from tracker import clock, db
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
 from tracker.patients.models import Patient
-from tracker.reception import queries, service
-from tracker.reception.queries import NewReception
+from tracker.reception import queries
 from tracker.workstations.forms import WORKSTATION_COOKIE
 from tracker.workstations.models import Calibration
 
@@ -44,7 +45,7 @@ def bench(database: db.Database) -> UUID:
         make_definition(session, manufacturer_id=maker)
         make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
         new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-        return service.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
+        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 def stand_at_a_new_workstation(somebody: Person, name: str = "Bench 1") -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from tracker.alerts.models import DerogationWarning, OperationWarning
+from tracker.arrivals.models import Reception
 from tracker.catalogue.models import DeviceDefinition
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind
@@ -18,7 +19,6 @@ from tracker.devices.rules import UnitState
 from tracker.operations.models import PlannedOperation
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind, MessageState
-from tracker.reception.models import Reception
 from tracker.use.models import DeviceUse
 from tracker.vigilance.models import Incident, IncidentReport
 

@@ -112,7 +112,7 @@ def _bench(session: Session, actor: Actor) -> list[Todo]:
         Todo(
             _("Receive a delivery"),
             _("Open a delivery, then scan box after box."),
-            url_for("reception.open"),
+            url_for("arrivals.open"),
             _("Open a delivery"),
             icon="upc-scan",
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from tracker.catalogue.models import (
@@ -71,22 +71,26 @@ def read_definition(row: _Row) -> FoundDefinition:
     return FoundDefinition(*row[: len(DEFINITION_COLUMNS)])
 
 
-def select_identified() -> _Query:
-    """Return the query for what ``udi_di`` and ``reference`` name, parameters both, with how in ``found_by``."""
+def select_identified(*, udi_dis: Sequence[ColumnElement[Any]], reference: ColumnElement[Any]) -> _Query:
+    """Return the query for what UDI-DIs and a reference name, with how in ``found_by`` and ``found_code``."""
     return (
-        select(*DEFINITION_COLUMNS, DefinitionIdentifier.kind.label("found_by"))
+        select(
+            *DEFINITION_COLUMNS,
+            DefinitionIdentifier.kind.label("found_by"),
+            DefinitionIdentifier.value.label("found_code"),
+        )
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .join(DefinitionIdentifier, DefinitionIdentifier.definition_id == DeviceDefinition.id)
         .where(
             DeviceDefinition.merged_into_id.is_(None),  # since a merge its codes stand under the one that is used
             or_(
-                and_(
-                    DefinitionIdentifier.kind == IdentifierKind.UDI_DI,
-                    DefinitionIdentifier.value == bindparam("udi_di"),
-                ),
+                *[
+                    and_(DefinitionIdentifier.kind == IdentifierKind.UDI_DI, DefinitionIdentifier.value == udi_di)
+                    for udi_di in udi_dis
+                ],
                 and_(
                     DefinitionIdentifier.kind == IdentifierKind.REFERENCE,
-                    DefinitionIdentifier.value == bindparam("reference"),
+                    DefinitionIdentifier.value == reference,
                 ),
             ),
         )
@@ -95,7 +99,7 @@ def select_identified() -> _Query:
     )
 
 
-_IDENTIFIED = select_identified()
+_IDENTIFIED = select_identified(udi_dis=[bindparam("udi_di")], reference=bindparam("reference"))
 
 
 def find_definitions(session: Session, *, udi_di: str | None, reference: str | None) -> Sequence[FoundDefinition]:

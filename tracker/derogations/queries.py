@@ -1,4 +1,4 @@
-"""Reads of the register: what covers a reference, where each derogation stands, and the register's pages.
+"""Reads of the register: where each derogation stands.
 
 Every answer is for a day and an instant of knowledge; the rules compute it from the decisions that are read here.
 """
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Date, Row, Select, and_, bindparam, cast, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Date, Row, Select, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from tracker import db
 from tracker.catalogue.models import Manufacturer
@@ -27,7 +27,6 @@ from tracker.derogations.rules import (
     Standing,
 )
 from tracker.errors import N_, NotFound
-from tracker.terms import rules as terms
 from tracker.terms.rules import Conditions, ScopeFacts
 
 _Query = Select[*tuple[Any, ...]]
@@ -35,39 +34,11 @@ _Row = Row[*tuple[Any, ...]]
 _PARIS = ZoneInfo("Europe/Paris")
 T = TypeVar("T")
 
-MOST_OTHERS = 20
-"""Derogations of the manufacturer that do not list the reference: so many are looked at, the latest recorded first."""
-MOST_LISTING_OTHERS = 3
-"""Of those that list other references only, so many are answered, and only where nothing else may cover."""
-
 
 class DerogationNotFound(NotFound):
     """No such derogation in this establishment."""
 
     code = "derogation-not-found"
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What one derogation says of one reference on one day."""
-
-    derogation_id: UUID
-    designation: str
-    kind: DerogationKind
-    partial_revision_only: bool
-    implanted_system: str
-    patient_id: UUID | None
-    """For an individual derogation: the one patient."""
-    standing: Standing
-    is_listed: bool
-    """The reference is in the scope, by the decision's list or by the pharmacist's written reading."""
-    is_fictional: bool
-    decision_reference: str
-    """ANSM's number of the decision that the standing rests on; empty where none."""
-    has_list: bool
-    """The decision lists references; False: its scope is written in words."""
-    reading: str
-    """The pharmacist's reading by which the reference is in the scope; empty where the decision lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +197,11 @@ KEPT_WORTH = Calendar.standings.op("->", return_type=JSONB())(
     func.width_bucket(cast(bindparam("day"), Date()), Calendar.changes_on)
 )
 """What a calendar answers for a day."""
-_CALENDAR_COLUMNS = (IS_KNOWN.label("is_known"), KEPT_WORTH.label("kept_worth"))
+CALENDAR_COLUMNS = (IS_KNOWN.label("is_known"), KEPT_WORTH.label("kept_worth"))
+"""What :func:`worths_of` reads of a row."""
 
 
-def _worths(session: Session, rows: Collection[_Row], *, day: date, known_at: datetime) -> dict[UUID, Worth]:
+def worths_of(session: Session, rows: Collection[_Row], *, day: date, known_at: datetime) -> dict[UUID, Worth]:
     """Return what each derogation is worth: from its calendar, or from its decisions as they were known."""
     lives = _lives(session, list({row.id for row in rows if not row.is_known}))
     return {
@@ -259,143 +231,6 @@ def scope_facts(entry: ScopeEntry | _Row) -> ScopeFacts:
     return ScopeFacts(entry.reference, entry.change, entry.effective_from, entry.recorded_at, entry.corrected_at)
 
 
-_listed = aliased(ScopeEntry)
-_LISTS_REFERENCES = (
-    select(_listed.id)
-    .where(
-        _listed.derogation_id == Derogation.id,
-        _listed.reading == "",
-        _listed.effective_from <= bindparam("day"),
-        _listed.recorded_at <= bindparam("known_at"),
-        or_(_listed.corrected_at.is_(None), _listed.corrected_at > bindparam("known_at")),
-    )
-    .exists()
-)
-_CANDIDATE_COLUMNS = (
-    Derogation.id,
-    Derogation.designation,
-    Derogation.kind,
-    Derogation.partial_revision_only,
-    Derogation.implanted_system,
-    Derogation.patient_id,
-    Derogation.is_fictional,
-    _LISTS_REFERENCES.label("has_list"),
-    ScopeEntry.reference,
-    ScopeEntry.change,
-    ScopeEntry.effective_from,
-    ScopeEntry.recorded_at,
-    ScopeEntry.corrected_at.label("corrected_at"),
-    ScopeEntry.reading,
-    *_CALENDAR_COLUMNS,
-)
-_SCOPE_OF_REFERENCE = and_(ScopeEntry.derogation_id == Derogation.id, ScopeEntry.reference == bindparam("reference"))
-_CANDIDATES = (
-    select(*_CANDIDATE_COLUMNS).join(Calendar, Calendar.id == Derogation.id).outerjoin(ScopeEntry, _SCOPE_OF_REFERENCE)
-)
-
-
-def _candidate_ids() -> _Query:
-    """Select who may cover a reference: those that list it, by its index, and a bounded number of others."""
-    other = aliased(Derogation)
-    listing = (
-        select(ScopeEntry.derogation_id)
-        .join(other, other.id == ScopeEntry.derogation_id)
-        .where(ScopeEntry.reference == bindparam("reference"), other.manufacturer_id == bindparam("manufacturer_id"))
-    )
-    others = (
-        select(other.id)
-        .where(other.manufacturer_id == bindparam("manufacturer_id"))
-        .order_by(other.patient_id.is_not(None), other.recorded_at.desc())
-        .limit(MOST_OTHERS)
-    )
-    found = union(listing, others).subquery()
-    return select(found.c[0])
-
-
-_CANDIDATES_FOR_REFERENCE = db.DirectStatement(
-    _CANDIDATES.where(Derogation.id.in_(_candidate_ids())).order_by(
-        Derogation.patient_id.is_not(None), Derogation.recorded_at.desc()
-    )
-)
-_CANDIDATE = db.DirectStatement(_CANDIDATES.where(Derogation.id == bindparam("derogation_id")))
-
-
-def find_coverage(
-    session: Session, *, manufacturer_id: UUID, reference: str, day: date, known_at: datetime
-) -> tuple[Coverage, ...]:
-    """Return what the derogations of a manufacturer say of a reference on a day, as known at an instant; one SQL.
-
-    Best first: in force and listing it, in force with a scope in words, not in force, not listing it; among equals the
-    one bound to no patient, then the longest end. Derogations that list other references only are answered where there
-    is nothing else, so that a refusal can name them.
-    """
-    parameters = {"manufacturer_id": manufacturer_id, "reference": reference}
-    return _coverages(session, _CANDIDATES_FOR_REFERENCE, parameters, day=day, known_at=known_at)
-
-
-def get_coverage(session: Session, derogation_id: UUID, *, reference: str, day: date, known_at: datetime) -> Coverage:
-    """Return what one derogation says of a reference on a day, as known at an instant.
-
-    Raises:
-        DerogationNotFound: there is none with this id here.
-    """
-    sought = {"derogation_id": derogation_id, "reference": reference}
-    return _existing(next(iter(_coverages(session, _CANDIDATE, sought, day=day, known_at=known_at)), None))
-
-
-def _coverages(
-    session: Session, statement: db.DirectStatement, parameters: dict[str, object], *, day: date, known_at: datetime
-) -> tuple[Coverage, ...]:
-    found: dict[UUID, list[_Row]] = {}
-    for row in statement.rows(session, parameters | {"day": day, "known_at": known_at}):
-        found.setdefault(row.id, []).append(row)
-    if not found:
-        return ()
-    may_cover = {id_: rows for id_, rows in found.items() if rows[0].reference is not None or not rows[0].has_list}
-    found = may_cover or dict(list(found.items())[:MOST_LISTING_OTHERS])
-    worths = _worths(session, [rows[0] for rows in found.values()], day=day, known_at=known_at)
-    coverages = [_coverage(rows, worths[id_], day=day, known_at=known_at) for id_, rows in found.items()]
-    return tuple(sorted(coverages, key=_rank))
-
-
-def _coverage(rows: Sequence[_Row], worth: Worth, *, day: date, known_at: datetime) -> Coverage:
-    first = rows[0]
-    entries = [(scope_facts(row), row.reading) for row in rows if row.reference is not None]
-    is_listed = bool(terms.references_on([facts for facts, _reading in entries], day, known_at=known_at))
-    effective = [
-        (facts.effective_from, reading)
-        for facts, reading in entries
-        if facts.is_known(known_at) and facts.effective_from <= day
-    ]
-    return Coverage(
-        derogation_id=first.id,
-        designation=first.designation,
-        kind=first.kind,
-        partial_revision_only=first.partial_revision_only,
-        implanted_system=first.implanted_system,
-        patient_id=first.patient_id,
-        standing=worth.standing,
-        is_listed=is_listed,
-        is_fictional=first.is_fictional,
-        decision_reference=worth.decision_reference,
-        has_list=first.has_list,
-        reading=max(effective)[1] if is_listed else "",
-    )
-
-
-def _rank(coverage: Coverage) -> tuple[int, bool, int, str, UUID]:
-    """Return the place of a coverage: best first."""
-    in_force = coverage.standing.status is DerogationStatus.IN_FORCE
-    if not coverage.is_listed and coverage.has_list:
-        place = 4
-    elif coverage.is_listed:
-        place = 0 if in_force else 2
-    else:
-        place = 1 if in_force else 3
-    end = (coverage.standing.valid_until or date.min).toordinal()
-    return place, coverage.patient_id is not None, -end, coverage.designation, coverage.derogation_id
-
-
 def folded(text: Any) -> ColumnElement[str]:  # noqa: ANN401 - a column or a parameter
     """Return a text without case and French accents, as people type it."""
     return func.translate(func.lower(text), "àâäçéèêëîïôöùûü", "aaaceeeeiioouuu")
@@ -413,7 +248,7 @@ _LINE_COLUMNS = (
     Derogation.recorded_at,
 )
 LINES = (
-    select(*_LINE_COLUMNS, Calendar.begins_on, *_CALENDAR_COLUMNS)
+    select(*_LINE_COLUMNS, Calendar.begins_on, *CALENDAR_COLUMNS)
     .join(Calendar, Calendar.id == Derogation.id)
     .join(Manufacturer, Manufacturer.id == Derogation.manufacturer_id)
 )
@@ -427,7 +262,7 @@ def read_lines(session: Session, statement: _Query, *, day: date, known_at: date
     One SQL; two where something was recorded after the instant asked about.
     """
     rows = session.execute(statement, {"day": day, "known_at": known_at}).all()
-    worths = _worths(session, rows, day=day, known_at=known_at)
+    worths = worths_of(session, rows, day=day, known_at=known_at)
     return [_line(row, worths[row.id]) for row in rows]
 
 
@@ -473,6 +308,18 @@ def designations(session: Session, derogation_ids: Collection[UUID]) -> dict[UUI
 def list_aliases(session: Session, derogation_id: UUID) -> Sequence[Alias]:
     """Return the other spellings of a designation, as they were recorded."""
     return session.scalars(select(Alias).where(Alias.derogation_id == derogation_id).order_by(Alias.recorded_at)).all()
+
+
+def count_places_of(session: Session, derogation_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many patients are counted under each of several derogations; one that counts none is left out."""
+    statement = select(Place.derogation_id, func.count()).where(Place.derogation_id.in_(derogation_ids))
+    return {row[0]: row[1] for row in session.execute(statement.group_by(Place.derogation_id))}
+
+
+def list_global(session: Session) -> dict[UUID, str]:
+    """Return the designations of the global derogations, those recorded last first."""
+    statement = select(Derogation.id, Derogation.designation).where(Derogation.kind == DerogationKind.GLOBAL)
+    return {row.id: row.designation for row in session.execute(statement.order_by(Derogation.recorded_at.desc()))}
 
 
 def count_places(session: Session, derogation_id: UUID, *, besides: UUID | None = None) -> int:

@@ -6,14 +6,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, Select, bindparam, func, select, tuple_
+from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
 from scanners.udi import unit as unit_label
 from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
-from tracker.catalogue.rules import IdentifierKind
 from tracker.db import DirectStatement
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState, is_usable
@@ -41,20 +40,6 @@ class HoldNotFound(NotFound):
     """No such hold on this unit."""
 
     code = "hold-not-found"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A definition that a code may mean, and what is already known of the same lot and serial number."""
-
-    definition: catalogue.FoundDefinition
-    found_by: IdentifierKind
-    serial_sequence: int | None
-    """The unit that already carries this serial number."""
-    other_expiration_date: date | None
-    """Another date that a unit of the same lot carries, those in quarantine left out."""
-    lot_hold_cause: HoldCause | None
-    lot_hold_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,55 +105,6 @@ class LifeEvent:
     """Names of the people who asked and received, where they were given."""
 
 
-def _candidates() -> _Query:
-    absorbed = aliased(DeviceDefinition)
-    merged = select(absorbed.id).where(absorbed.merged_into_id == DeviceDefinition.id).correlate(DeviceDefinition)
-
-    def is_of_family(definition_id: Any) -> Any:  # noqa: ANN401 - a column, a condition
-        """Compare with the definition found and those merged into it: what happened stands under either."""
-        return or_(definition_id == DeviceDefinition.id, definition_id.in_(merged))
-
-    same_lot = and_(Device.lot_number == bindparam("lot_number"), is_of_family(Device.definition_id))
-    serial = (
-        select(Device.sequence)
-        .where(Device.serial_number == bindparam("serial_number"), is_of_family(Device.definition_id))
-        .limit(1)
-    )
-    other_date = (
-        select(Device.expiration_date)
-        .where(
-            same_lot,
-            Device.expiration_date != bindparam("expiration_date"),
-            Device.state != UnitState.QUARANTINED,  # a date in question does not put the next ones in question
-        )
-        .limit(1)
-    )
-    open_lot_hold = (
-        select(LotHold)
-        .where(
-            LotHold.lot_number == bindparam("lot_number"),
-            is_of_family(LotHold.definition_id),
-            LotHold.closed_at.is_(None),
-        )
-        .order_by(LotHold.opened_at)
-        .limit(1)
-        .lateral("open_lot_hold")
-    )
-    return (
-        catalogue.select_identified()
-        .add_columns(
-            serial.scalar_subquery().label("serial_sequence"),
-            other_date.scalar_subquery().label("other_expiration_date"),
-            open_lot_hold.c.cause.label("lot_hold_cause"),
-            open_lot_hold.c.reason.label("lot_hold_reason"),
-        )
-        .outerjoin(open_lot_hold, bindparam("always", value=True))
-    )
-
-
-_CANDIDATES = DirectStatement(_candidates())
-
-
 def read_unit_number(number: str) -> int:
     """Return the sequence that a unit number carries.
 
@@ -181,27 +117,6 @@ def read_unit_number(number: str) -> int:
         raise UnitNotFound(
             N_("There is no unit with this number."), next_step=N_("Scan our label, or type all thirteen characters.")
         ) from error
-
-
-def find_candidates(
-    session: Session,
-    *,
-    udi_di: str | None,
-    reference: str | None,
-    lot_number: str | None,
-    serial_number: str | None,
-    expiration_date: date | None,
-) -> Sequence[Candidate]:
-    """Return the definitions that a code names, each with what is known of the same lot and serial number; one SQL."""
-    parameters = {
-        "udi_di": udi_di,
-        "reference": reference,
-        "lot_number": lot_number,
-        "serial_number": serial_number,
-        "expiration_date": expiration_date,
-    }
-    rows = _CANDIDATES.rows(session, parameters)
-    return [Candidate(catalogue.read_definition(row), *row[_WIDTH:]) for row in catalogue.best_found(rows)]
 
 
 _UNIT: _Query = (

@@ -5,7 +5,7 @@ reference 3.4).
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -35,6 +35,8 @@ class Event(enum.StrEnum):
     NON_CONFORMING = "NCO"
     EXPIRED = "PER"
     RESTOCK = "REA"
+    RECEIPT_CORRECTED = "ANR"
+    """Our own code: the vocabulary has none for a receipt that was a mistake."""
 
 
 class UnitState(enum.StrEnum):
@@ -49,6 +51,8 @@ class UnitState(enum.StrEnum):
     NON_CONFORMING = "nonconforming"
     EXPIRED = "expired"
     DESTROYED = "destroyed"
+    VOIDED = "voided"
+    """Its receipt was a mistake: a dated correction says so, and nothing was deleted."""
 
 
 class HoldCause(enum.StrEnum):
@@ -72,6 +76,7 @@ EVENT_LABELS: Mapping[Event, str] = {
     Event.NON_CONFORMING: N_("Non-conforming"),
     Event.EXPIRED: N_("Past shelf life"),
     Event.RESTOCK: N_("Restock"),
+    Event.RECEIPT_CORRECTED: N_("Receipt cancelled by a correction"),
 }
 ENTRY_LABELS: Mapping[EntryMethod, str] = {
     EntryMethod.SCANNED: N_("Scanned"),
@@ -95,12 +100,17 @@ STATE_LABELS: Mapping[UnitState, str] = {
     UnitState.NON_CONFORMING: N_("Non-conforming"),
     UnitState.EXPIRED: N_("Past shelf life"),
     UnitState.DESTROYED: N_("Destroyed"),
+    UnitState.VOIDED: N_("Receipt cancelled"),
 }
 REASON_LABELS: Mapping[str, str] = {
     "derogation-end-unknown": N_("the end of the derogation is not recorded"),
     "scope-reading-missing": N_("the scope of the derogation was not read for this reference"),
     "individual-patient-missing": N_("the individual derogation names no patient yet"),
     "lot-on-hold": N_("the lot is on hold"),
+    "lot-on-recall": N_("the lot is under recall"),
+    "serial-known-elsewhere": N_("the serial number is known in another establishment of the group"),
+    "clinical-reason-missing": N_("the clinician's written reason is missing"),
+    "patient-cap-reached": N_("the number of patients that the derogation allows is reached"),
     "expiry-conflict": N_("two expiry dates disagree"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
@@ -124,6 +134,7 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.NON_CONFORMING: (ON_HAND, UnitState.NON_CONFORMING),
     Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
     Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
+    Event.RECEIPT_CORRECTED: (frozenset({UnitState.QUARANTINED, UnitState.RELEASED}), UnitState.VOIDED),
 }
 """For each event: the states it may come from, and the state it leads to."""
 
@@ -159,6 +170,12 @@ class EventNotPossible(Conflict):
     """The unit is not in a state from which this event can happen."""
 
     code = "unit-event-impossible"
+
+
+class UnitMoved(Conflict):
+    """Something happened to the unit since its receipt: the receipt cannot be taken back any more."""
+
+    code = "unit-moved"
 
 
 class UnitOnHold(RuleRefused):
@@ -293,6 +310,19 @@ def may_leave(state: UnitState) -> bool:
     return state in TRANSITIONS[Event.STOCK_OUT][0]
 
 
+def check_untouched(*, event_count: int, hold_causes: Collection[HoldCause]) -> None:
+    """Check that nothing happened to a unit since its receipt: no event, no hold but the one of its verdict.
+
+    Raises:
+        UnitMoved: something did.
+    """
+    if event_count > 1 or set(hold_causes) - {HoldCause.VERDICT}:
+        raise UnitMoved(
+            N_("Something happened to this unit since it was received: its receipt cannot be taken back."),
+            next_step=N_("Open the unit's page: hold it, or record what is wrong there."),
+        )
+
+
 def check_holdable(state: UnitState) -> None:
     """Check that a unit is still in the hospital: only there can it be stopped.
 
@@ -355,6 +385,26 @@ class NewHold:
     cause: HoldCause
     reason: str
     source_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A unit to make, with the event that begins its life and, where it is to be blocked, its hold."""
+
+    device_id: UUID
+    unit: NewUnit
+    event: Event
+    reason: str = ""
+    hold: NewHold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What two requests must not work on at once: the request itself, a lot, a serial number."""
+
+    request_id: UUID
+    lot_number: str | None = None
+    serial_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

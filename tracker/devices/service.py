@@ -1,9 +1,11 @@
 """Actions on units and holds.
 
-The state of a unit is written only here, always with the movement that leads to it. Whoever adds a unit of a lot, and
-whoever holds a lot, takes the same lock first (:func:`lock_identity`): no unit slips in between.
+The state of a unit is written only here and, at its birth, in ``receipts``, always with the movement that leads to it.
+Whoever adds a unit of a lot, and
+whoever holds a lot, takes the same lock first (:func:`lock_identities`): no unit slips in between.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -23,9 +25,9 @@ from tracker.devices.rules import (
     Event,
     Handover,
     HoldCause,
+    Identity,
     NewHold,
     NewMovement,
-    NewUnit,
     UnitState,
 )
 from tracker.errors import N_, Conflict, check_same_request
@@ -39,94 +41,44 @@ class HoldClosed(Conflict):
 
 
 _LOCK = DirectStatement(
-    text(
-        "select pg_advisory_xact_lock(hashtextextended(:request, 0)) as request,"
-        " pg_advisory_xact_lock(hashtextextended(:lot, 0)) as lot,"
-        " pg_advisory_xact_lock(hashtextextended(:serial, 0)) as serial"
-    )
+    text("select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(cast(:names as text[])) name")
 )
 
 
-def lock_identity(
-    session: Session, *, establishment_id: UUID, request_id: UUID, lot_number: str | None, serial_number: str | None
-) -> None:
-    """Wait until nobody else works on the same request, the same lot or the same serial number.
+def lock_identities(session: Session, identities: Sequence[Identity], *, establishment_id: UUID) -> None:
+    """Wait until nobody else works on the same requests, the same lots or the same serial numbers; one statement.
 
     Two requests with one id, two boxes with one serial number, and a unit received while its lot is being held would
-    otherwise not see each other. Always in this order, so that nobody waits in a circle; a lot or serial number that is
-    absent is locked under the request's own name, which nobody else waits for.
+    otherwise not see each other. All requests first, then all lots, then all serial numbers, each in the order of their
+    names: nobody waits in a circle.
     """
-    names = {
-        "request": f"request:{request_id}",
-        "lot": f"lot:{establishment_id}:{lot_number}" if lot_number else f"request:{request_id}",
-        "serial": f"serial:{establishment_id}:{serial_number}" if serial_number else f"request:{request_id}",
-    }
-    _LOCK.rows(session, names)
+    requests = {f"request:{identity.request_id}" for identity in identities}
+    lots = {f"lot:{establishment_id}:{one.lot_number}" for one in identities if one.lot_number}
+    serials = {f"serial:{establishment_id}:{one.serial_number}" for one in identities if one.serial_number}
+    _LOCK.rows(session, {"names": [*sorted(requests), *sorted(lots), *sorted(serials)]})
 
 
-_CREATE = DirectStatement(
-    text(
-        "with unit as (insert into device (id, establishment_id, definition_id, lot_number, serial_number,"
-        " expiration_date, manufacture_date, software_version, udi_di, raw_scan, entry_method, state, created_at)"
-        " values (:device_id, :establishment_id, :definition_id, :lot_number, :serial_number, :expiration_date,"
-        " :manufacture_date, :software_version, :udi_di, :raw_scan, :entry_method, :state, :now) returning sequence),"
-        " life as (insert into movement (id, establishment_id, device_id, event, state_after, at, actor_id, actor_name,"
-        " reason, details) values (:movement_id, :establishment_id, :device_id, :event, :state, :now, :actor_id,"
-        " :actor_name, :reason, '{}')),"
-        " block as (insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at,"
-        " opened_by_id, opened_by_name) select cast(:hold_id as uuid), cast(:establishment_id as uuid),"
-        " cast(:device_id as uuid), cast(:hold_cause as text), cast(:hold_reason as text), cast(:hold_source as text),"
-        " cast(:now as timestamptz), cast(:actor_id as uuid), cast(:actor_name as text)"
-        " where cast(:hold_id as uuid) is not null)"
-        " select sequence from unit"
-    )
-)
+def void_unit(session: Session, device_id: UUID, *, reason: str, actor: Actor, now: datetime) -> CreatedUnit:
+    """Take back the receipt of a unit to which nothing happened since; the caller's action checks the permission.
 
+    The hold of its verdict, if any, closes with the same reason: there is nothing left to block.
 
-def create_unit(
-    session: Session,
-    device_id: UUID,
-    *,
-    new: NewUnit,
-    event: Event,
-    reason: str,
-    hold: NewHold | None,
-    actor: Actor,
-    now: datetime,
-) -> CreatedUnit:
-    """Make one unit with its first movement and, where it is to be blocked, its hold: one statement.
-
-    The caller's action checks the permission and holds the lock of :func:`lock_identity`.
+    Raises:
+        UnitNotFound: there is no such unit here.
+        UnitMoved: something happened to it since its receipt.
+        EventNotPossible: its receipt was already taken back.
     """
-    state = rules.state_after(event, None)
-    values: dict[str, object] = {
-        **asdict(new),
-        "device_id": device_id,
-        "establishment_id": actor.establishment_id,
-        "entry_method": new.entry_method.value,
-        "state": state.value,
-        "now": now,
-        "movement_id": db.new_id(),
-        "event": event.value,
-        "actor_id": actor.id,
-        "actor_name": actor.display_name,
-        "reason": reason,
-        "hold_id": db.new_id() if hold else None,
-        "hold_cause": hold.cause.value if hold else None,
-        "hold_reason": hold.reason if hold else None,
-        "hold_source": hold.source_ref if hold else None,
-    }
-    sequence: int = _CREATE.first(session, values).sequence
-    unit = CreatedUnit(device_id, sequence, state)
-    audit.append(
-        session,
-        actor=actor,
-        action="unit:created",
-        subject=f"device:{device_id}",
-        details={"number": unit.number, "event": event.value, "state": state.value, "reason": reason},
-        now=now,
+    unit = queries.get_unit_by_id_for_update(session, device_id)
+    state = rules.state_after(Event.RECEIPT_CORRECTED, unit.state)
+    rules.check_untouched(
+        event_count=len(queries.life_of(session, device_id)), hold_causes=[hold.cause for hold in unit.holds]
     )
-    return unit
+    for hold in unit.holds:
+        _close(session, hold.id, unit=unit, reason=reason, actor=actor, now=now)
+    _move(session, unit, new=NewMovement(db.new_id(), Event.RECEIPT_CORRECTED, reason), actor=actor, now=now)
+    told = {"number": unit.number, "reason": reason}
+    audit.append(session, actor=actor, action="unit:voided", subject=f"device:{device_id}", details=told, now=now)
+    return CreatedUnit(unit.id, unit.sequence, state)
 
 
 def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
@@ -429,13 +381,7 @@ def hold_lot(
         actor: who.
         now: when.
     """
-    lock_identity(
-        session,
-        establishment_id=actor.establishment_id,
-        request_id=definition_id,
-        lot_number=lot_number,
-        serial_number=None,
-    )
+    lock_identities(session, [Identity(definition_id, lot_number)], establishment_id=actor.establishment_id)
     values = {
         "id": db.new_id(),
         "establishment_id": actor.establishment_id,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
-from tracker.derogations import queries as derogations
+from tracker.coverage import queries as coverage
 from tracker.derogations.rules import DerogationStatus
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitNotFound
@@ -123,7 +123,7 @@ def _ends(
     """
     ends: dict[tuple[UUID, str], date | None] = {}
     for manufacturer_id, reference in {unit.reference_key for unit in units}:
-        coverages = derogations.find_coverage(
+        coverages = coverage.find_coverage(
             session, manufacturer_id=manufacturer_id, reference=reference, day=today, known_at=now
         )
         usable = (one for one in coverages if one.is_listed and one.standing.status is DerogationStatus.IN_FORCE)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.catalogue.models import DeviceDefinition
+from tracker.coverage import queries as coverage
 from tracker.derogations import queries as derogations
 from tracker.derogations.models import Derogation
 from tracker.derogations.rules import DerogationStatus
@@ -133,7 +134,7 @@ def find_outlook(session: Session, line: OperationLine, *, known_at: datetime) -
     if operation.derogation_id is not None:
         sheet = derogations.get_sheet(session, operation.derogation_id, day=operation.planned_on, known_at=known_at)
         return Outlook(sheet.status, sheet.valid_until, sheet.id, sheet.designation)
-    found = derogations.find_coverage(
+    found = coverage.find_coverage(
         session,
         manufacturer_id=cast("UUID", line.manufacturer_id),
         reference=line.reference or "",

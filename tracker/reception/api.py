@@ -1,8 +1,8 @@
 """Goods-in for programs: a text becomes a verdict, a box becomes a unit or a traced refusal."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Self
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -17,11 +17,12 @@ from tracker.db import Session
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.findings.rules import Outcome, worded
 from tracker.reception import forms, service
-from tracker.reception.models import Reception
-from tracker.reception.queries import Assessment, Box, LineView, NewReception
-from tracker.reception.rules import Purpose
+from tracker.reception.queries import LineView
+from tracker.reception.service import Arrival
+from tracker.verdicts.queries import Assessment, Box
+from tracker.verdicts.rules import Purpose
 from tracker.workstations import queries as workstations
-from tracker.workstations.rules import Capture, Reader
+from tracker.workstations.rules import Reader
 
 api = APIBlueprint(
     "reception_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -64,22 +65,59 @@ class LineBody(BaseModel):
     """One box to receive: scanned, typed, or both."""
 
     id: UUID = Field(description="Made by the client; the same id again is the same box")
-    text: str | None = Field(default=None, max_length=forms.MAX_RAW_LENGTH)
+    text: str | None = Field(
+        default=None,
+        max_length=2 * forms.MAX_RAW_LENGTH,
+        description="Two symbols of one unit: a line feed between them",
+    )
     typed: TypedBody | None = None
     reading: int | None = Field(default=None, ge=0, description="Which reading of an ambiguous text a person chose")
     override: str = Field(default="", max_length=300, description="Reason to pass over a wrong check digit")
     group_separator_known: bool = False
     workstation_id: UUID | None = Field(default=None, description="Whose calibration the text is read by")
+    count: int | None = Field(
+        default=None, ge=1, le=service.MOST_BOXES, description="Units that a person counted in it"
+    )
+
+    @property
+    def reader_key(self) -> tuple[UUID | None, bool]:
+        """What decides by which reader the text is read."""
+        return self.workstation_id, self.group_separator_known
+
+    def arrival(self, reader: Reader, today: date) -> Arrival:
+        """Return the box to receive, read by a reader."""
+        typed = self.typed or TypedBody()
+        is_scanned = self.text is not None or self.typed is None
+        box = Box(
+            scan=forms.read_label(reader, self.text or "", today=today).scan if is_scanned else None,
+            entry_method=EntryMethod.SCANNED if is_scanned else EntryMethod.MANUAL,
+            typed=typed.udi(),
+            definition_id=typed.definition_id,
+            reading=self.reading,
+            override=self.override,
+            count=self.count,
+            reader=reader,
+        )
+        return Arrival(self.id, box)
 
 
-class ReceptionBody(BaseModel):
-    """A delivery to open."""
+class LinesBody(BaseModel):
+    """The boxes of a delivery, received together or not at all."""
 
-    id: UUID = Field(description="Made by the client; the same id again is the same delivery")
-    supplier: str = Field(min_length=1, max_length=200, pattern=_TEXT)
-    delivery_note: str = Field(default="", max_length=100, pattern=_TEXT)
-    order_number: str = Field(default="", max_length=100, pattern=_TEXT)
-    note: str = Field(default="", max_length=1000, pattern=_TEXT)
+    lines: list[LineBody] = Field(min_length=1, max_length=service.MOST_BOXES)
+
+
+class CorrectionBody(BaseModel):
+    """A scan to take back."""
+
+    id: UUID = Field(description="Made by the client; the same id again is the same correction")
+    reason: str = Field(min_length=1, max_length=300, pattern=_TEXT)
+
+
+class BoxPath(BaseModel):
+    """One box."""
+
+    box_id: UUID
 
 
 class ReceptionPath(BaseModel):
@@ -165,31 +203,6 @@ class ScanAnswer(BaseModel):
     derogation: CoverageAnswer | None
 
 
-class ReceptionAnswer(BaseModel):
-    """A delivery."""
-
-    id: UUID
-    number: int
-    supplier: str
-    delivery_note: str
-    order_number: str
-    opened_at: datetime
-    closed_at: datetime | None
-
-    @classmethod
-    def of(cls, reception: Reception) -> Self:
-        """Return the answer for one delivery."""
-        return cls(
-            id=reception.id,
-            number=reception.number,
-            supplier=reception.supplier,
-            delivery_note=reception.delivery_note,
-            order_number=reception.order_number,
-            opened_at=reception.opened_at,
-            closed_at=reception.closed_at,
-        )
-
-
 class LineAnswer(BaseModel):
     """One box and what was decided; a refused box is an answer too."""
 
@@ -206,6 +219,13 @@ class LineAnswer(BaseModel):
     serial_number: str | None
     expiration_date: date | None
     at: datetime
+    corrected_at: datetime | None = Field(description="When the scan was taken back; null where it stands")
+
+
+class LinesAnswer(BaseModel):
+    """The lines made, in the order sent; a box in which several units were counted has one line for each."""
+
+    lines: list[LineAnswer]
 
 
 def _day(value: date | None) -> str | None:
@@ -255,15 +275,16 @@ def _line_answer(line: LineView) -> dict[str, object]:
         "serial_number": line.serial_number,
         "expiration_date": _day(line.expiration_date),
         "at": line.at.isoformat(),
+        "corrected_at": line.corrected_at and line.corrected_at.isoformat(),
     }
 
 
-def _read(session: Session, text: str, *, today: date, body: ScanBody | LineBody) -> Capture:
-    """Return what a text says, by the workstation that the program names, or as the program says of separators."""
+def _reader(session: Session, body: ScanBody | LineBody) -> Reader:
+    """Return the reader of the workstation that the program names, or what the program says of separators."""
     reader = workstations.get_reader(session, body.workstation_id)
     if reader.profile is None and body.group_separator_known:
-        reader = Reader(profile=Profile(identifier=False))
-    return reader.read(text, today=today)
+        return Reader(profile=Profile(identifier=False))
+    return reader
 
 
 @api.post("/scans", summary="Judge a scanned text", responses={200: ScanAnswer})
@@ -273,49 +294,47 @@ def create_scan(body: ScanBody) -> dict[str, object]:
     now = clock.utc_now()
     today = clock.paris_day(now)
     with http.transaction() as session:
-        read = _read(session, body.text, today=today, body=body).scan
+        read = _reader(session, body).read(body.text, today=today).scan
         found = service.check(
             session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose
         )
     return _scan_answer(read, found)
 
 
-@api.post("/receptions", summary="Open a delivery", responses={200: ReceptionAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
-def create_reception(body: ReceptionBody) -> dict[str, object]:
-    """Open a delivery; the same id again answers the same one."""
-    new = NewReception(body.supplier, body.delivery_note, body.order_number, body.note)
-    with http.transaction() as session:
-        opened = service.open_reception(session, body.id, new=new, actor=http.current_actor(), now=clock.utc_now())
-    return ReceptionAnswer.of(opened).model_dump(mode="json")
-
-
 @api.post("/receptions/<uuid:reception_id>/lines", summary="Receive a box", responses={200: LineAnswer})
 @http.requires(Permission.RECEPTION_WRITE)
 def create_line(path: ReceptionPath, body: LineBody) -> dict[str, object]:
-    """Receive one box; a refusal that is traced is an answer, its outcome is ``refused``."""
+    """Receive one box; a refusal that is traced is an answer, its outcome is ``refused``.
+
+    Of several units counted in one box the first line is answered; ``/boxes`` answers all.
+    """
+    return _line_answer(_receive(path.reception_id, [body])[0])
+
+
+@api.post("/receptions/<uuid:reception_id>/boxes", summary="Receive many boxes", responses={200: LinesAnswer})
+@http.requires(Permission.RECEPTION_WRITE)
+def create_lines(path: ReceptionPath, body: LinesBody) -> dict[str, object]:
+    """Receive the boxes of a delivery in one request, all or none; refusals that are traced are answers."""
+    return {"lines": [_line_answer(line) for line in _receive(path.reception_id, body.lines)]}
+
+
+def _receive(reception_id: UUID, bodies: Sequence[LineBody]) -> list[LineView]:
     now = clock.utc_now()
     today = clock.paris_day(now)
-    typed = body.typed or TypedBody()
-    is_scanned = body.text is not None or body.typed is None
     with http.transaction() as session:
-        arrived = _read(session, body.text or "", today=today, body=body)
-        box = Box(
-            scan=arrived.scan if is_scanned else None,
-            entry_method=EntryMethod.SCANNED if is_scanned else EntryMethod.MANUAL,
-            typed=typed.udi(),
-            definition_id=typed.definition_id,
-            reading=body.reading,
-            override=body.override,
-            reader=arrived.reader,
+        readers = {body.reader_key: _reader(session, body) for body in {one.reader_key: one for one in bodies}.values()}
+        arrivals = [body.arrival(readers[body.reader_key], today) for body in bodies]
+        return service.receive_many(
+            session, reception_id, arrivals=arrivals, actor=http.current_actor(), now=now, today=today
         )
-        line = service.receive(
-            session,
-            body.id,
-            reception_id=path.reception_id,
-            box=box,
-            actor=http.current_actor(),
-            now=now,
-            today=today,
+
+
+@api.post("/reception-lines/<uuid:box_id>/correction", summary="Take a scan back", responses={200: LineAnswer})
+@http.requires(Permission.RECEPTION_WRITE)
+def create_correction(path: BoxPath, body: CorrectionBody) -> dict[str, object]:
+    """Take back a scan that was a mistake, while its delivery is open and nothing happened to its unit."""
+    with http.transaction() as session:
+        line = service.correct_line(
+            session, body.id, line_id=path.box_id, reason=body.reason, actor=http.current_actor(), now=clock.utc_now()
         )
     return _line_answer(line)

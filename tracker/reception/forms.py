@@ -1,21 +1,23 @@
 """What arrives at the bench, from a form to a box: scans, photos, typed entries."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import Length, Optional
 
 from scanners import Scan, Status, Udi, scan
+from scanners.combine import combine
 from scanners.readers.reading import ImageReading
 from scanners.udi.symbology import GS1
 from tracker.catalogue.queries import FoundDefinition
 from tracker.errors import N_, InvalidInput
-from tracker.reception.queries import NewReception
+from tracker.workstations.rules import Capture, Reader
 
 MAX_RAW_LENGTH = 5000
 """Characters of a scan that are looked at; the scanners refuse more than 4,096 and say so."""
@@ -38,6 +40,22 @@ class PhotoDoubtful(InvalidInput):
 def read_text(raw: str, *, today: date, group_separator_known: bool = False) -> Scan:
     """Read what a reader typed; of a keyboard reader nothing tells whether it passes group separators on."""
     return scan(raw[:MAX_RAW_LENGTH], reference_date=today, group_separator_known=group_separator_known)
+
+
+SYMBOL_SEPARATOR = "\n"
+"""Between the texts of two symbols of one unit; no reader sends it inside one symbol."""
+
+
+def read_label(reader: Reader, text: str, *, today: date, keyed: str = "") -> Capture:
+    """Read the text of one symbol, or of the two symbols of one unit, in either order.
+
+    The physical keys are those of the last symbol.
+    """
+    first, separator, second = text.partition(SYMBOL_SEPARATOR)
+    if not (separator and first.strip() and second.strip()):
+        return reader.read(text, today=today, keyed=keyed)
+    last = reader.read(second, today=today, keyed=keyed)
+    return replace(last, scan=combine(reader.read(first, today=today).scan, last.scan))
 
 
 def read_photo(content: bytes, *, today: date, reader: Callable[[bytes], ImageReading]) -> Scan:
@@ -74,25 +92,6 @@ def read_photo(content: bytes, *, today: date, reader: Callable[[bytes], ImageRe
     return known[0]
 
 
-class ReceptionForm(FlaskForm):
-    """A delivery to open."""
-
-    request_id = HiddenField()
-    supplier = StringField(_l("Supplier"), validators=[DataRequired(_l("Write the supplier.")), Length(max=200)])
-    delivery_note = StringField(_l("Delivery note"), validators=[Length(max=100)])
-    order_number = StringField(_l("Order"), validators=[Length(max=100)])
-    note = TextAreaField(_l("Remarks"), validators=[Length(max=1000)])
-
-    def new(self) -> NewReception:
-        """Return what was typed."""
-        return NewReception(
-            supplier=_text(self.supplier.data),
-            delivery_note=_text(self.delivery_note.data),
-            order_number=_text(self.order_number.data),
-            note=_text(self.note.data),
-        )
-
-
 class EntryForm(FlaskForm):
     """A box entered by hand, or the completion of a scan."""
 
@@ -104,6 +103,7 @@ class EntryForm(FlaskForm):
     serial = StringField(_l("Serial number"), validators=[Length(max=100)])
     expiration_date = DateField(_l("Last day of use"), validators=[Optional()])
     software_version = StringField(_l("Software version"), validators=[Length(max=100)])
+    count = IntegerField(_l("How many identical units"), validators=[Optional()])
 
     def offer(self, definitions: Iterable[FoundDefinition]) -> None:
         """Offer the devices that carry the reference."""

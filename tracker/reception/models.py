@@ -4,34 +4,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant, code_column
 from tracker.devices.rules import EntryMethod
 from tracker.findings.rules import Outcome
-
-
-class Reception(Tenant, Base):
-    """One delivery opened at the goods-in bench."""
-
-    __tablename__ = "reception"
-    __table_args__ = (
-        UniqueConstraint("number"),
-        Index("ix_reception_list", "establishment_id", "number"),
-        Index("ix_reception_open", "establishment_id", "number", postgresql_where=text("closed_at is null")),
-    )
-
-    number: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('reception_number_seq')"))
-    supplier: Mapped[str]
-    delivery_note: Mapped[str]
-    order_number: Mapped[str]
-    note: Mapped[str]
-    opened_at: Mapped[datetime]
-    opened_by_id: Mapped[UUID]
-    opened_by_name: Mapped[str]
-    closed_at: Mapped[datetime | None]
-    closed_by_id: Mapped[UUID | None]
 
 
 class ReceptionLine(Tenant, Base):
@@ -62,6 +40,19 @@ class ReceptionLine(Tenant, Base):
     lot_number: Mapped[str | None]
     serial_number: Mapped[str | None]
     expiration_date: Mapped[date | None]
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]
+
+
+class Correction(Tenant, Base):
+    """A scan taken back as a mistake; appended only, the line and its unit stay and say so."""
+
+    __tablename__ = "reception_correction"
+    __table_args__ = (UniqueConstraint("line_id"),)
+
+    line_id: Mapped[UUID] = mapped_column(ForeignKey("reception_line.id"))
+    reason: Mapped[str]
     at: Mapped[datetime]
     actor_id: Mapped[UUID]
     actor_name: Mapped[str]

@@ -1,292 +1,41 @@
-"""The verdict on one box: accepted, quarantined or refused, with every reason. Pure.
+"""What the bench decides about scans before there is a verdict: halves of a label, units of a pack. Pure."""
 
-:func:`decide` knows facts alone, so that the same box on the same day always gets the same answer; what each reason
-does and says is in the table of ``tracker/findings/rules.py``.
-"""
-
-import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+import hashlib
 from uuid import UUID
 
-from scanners import Scan, Status, Udi
-from tracker.catalogue.rules import DeviceKind
-from tracker.derogations.rules import DerogationKind, DerogationStatus
-from tracker.devices.rules import USABLE, Finding, UnitState, is_past
-from tracker.findings.rules import FINDINGS, Outcome
+from scanners import Scan, Status
+
+_KEPT_BITS = 64
 
 
-class Purpose(enum.StrEnum):
-    """What is asked: may this box come in, or may this device be used. Sent by the API."""
+def id_in_pack(line_id: UUID, place: int) -> UUID:
+    """Return the id of the line of one unit of a pack: always the same, so that a repeated request makes no other.
 
-    RECEIVE = "receive"
-    USE = "use"
+    The first unit has the client's own id. The others keep its time and version (RFC 9562 section 5.7); their random
+    part is derived.
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer of goods-in on one box, with its findings, most severe first."""
-
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-
-
-ENDING_SOON_DAYS = 30  # before the end of a derogation, from which the bench says so [design]
-SHORT_SHELF_LIFE_DAYS = 90  # from which the bench says that little is left [design]; usual first-expiry limit
-_MOST_TEXT = 80  # characters of a scan that a sentence repeats
-
-_PLACE = {code: place for place, code in enumerate(FINDINGS)}
-_BY_STATUS = {
-    DerogationStatus.REFUSED: "derogation-refused",
-    DerogationStatus.WITHDRAWN: "derogation-withdrawn",
-    DerogationStatus.SUSPENDED: "derogation-suspended",
-    DerogationStatus.ENDED: "derogation-ended",
-    DerogationStatus.NOT_YET: "derogation-not-yet",
-    DerogationStatus.UNKNOWN: "derogation-unknown",
-    DerogationStatus.END_UNKNOWN: "derogation-end-unknown",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class DefinitionFacts:
-    """What the rules need of a definition."""
-
-    manufacturer_name: str
-    reference: str
-    kind: DeviceKind
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageFacts:
-    """What one derogation says of the reference today."""
-
-    derogation_id: UUID
-    designation: str
-    kind: DerogationKind
-    status: DerogationStatus
-    since: date | None
-    valid_until: date | None
-    decision: str
-    """ANSM's number of the decision; empty where none."""
-    is_listed: bool
-    has_list: bool
-    has_patient: bool
-    implanted_system: str
-    """The system whose partial revision is allowed; empty where any use is."""
-    is_fictional: bool
-
-    @property
-    def may_cover(self) -> bool:
-        """Test whether the reference is in the scope, or may be once a pharmacist has read the scope's words."""
-        return self.is_listed or not self.has_list
-
-
-@dataclass(frozen=True, slots=True)
-class UnitFacts:
-    """What the rules need of a unit that is already known."""
-
-    number: str
-    state: UnitState
-    hold_reason: str
-    """Reason of the first open hold; empty without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything a verdict depends on."""
-
-    purpose: Purpose
-    today: date
-    """Paris calendar."""
-    scan: Scan | None
-    """None for an entry by hand."""
-    udi: Udi
-    """What is known of the unit: read, chosen among readings, or typed."""
-    code: str = ""
-    """The code that was searched in the catalogue, printable."""
-    definition: DefinitionFacts | None = None
-    definition_count: int = 0
-    coverages: tuple[CoverageFacts, ...] = ()
-    """Best first."""
-    serial_unit_number: str = ""
-    """The unit that already carries the serial number."""
-    other_expiration_dates: tuple[date, ...] = ()
-    """Dates, other than the unit's, on a second label, typed, or on units of the same lot."""
-    lot_hold_reason: str = ""
-    unit: UnitFacts | None = None
-    """For a question about use: the unit that was recognised."""
-    is_reading_chosen: bool = False
-    is_typed: bool = False
-    """A person typed what identifies the unit, in whole or in part."""
-    override: str = ""
-    """A pharmacist's reason to pass over a wrong check digit."""
-
-
-def decide(facts: Facts) -> Verdict:
-    """Return the verdict on one box."""
-    stop = list(_of_reading(facts)) or list(_of_catalogue(facts))
-    findings = stop or [
-        *_of_unit(facts),
-        *_of_derogation(facts),
-        *_of_identity(facts),
-        *_of_shelf_life(facts),
-        *_of_entry(facts),
-    ]
-    findings = [*findings, *_of_reader(facts)]
-    ordered = tuple(sorted(findings, key=lambda finding: _PLACE[finding.code]))
-    effects = {FINDINGS[finding.code].effect for finding in ordered}
-    outcome = next(effect for effect in reversed(Outcome) if effect in effects)
-    return Verdict(outcome, ordered)
-
-
-def chosen_coverage(coverages: Iterable[CoverageFacts]) -> CoverageFacts | None:
-    """Return the derogation the verdict rests on: the best one, and of those in force one that anybody may have."""
-    ranked = list(coverages)
-    usable = [found for found in ranked if found.status is DerogationStatus.IN_FORCE and found.is_listed]
-    for_anybody = [found for found in usable if found.kind is not DerogationKind.INDIVIDUAL]
-    return next(iter(for_anybody or usable or ranked), None)
-
-
-def _of_reading(facts: Facts) -> Iterable[Finding]:
-    """Give the reasons for which the code itself says nothing."""
-    scan = facts.scan
-    if scan is None:
-        return
-    if scan.status is Status.PATIENT:
-        yield Finding("patient-label")
-    elif scan.status is Status.INVALID and not (facts.override and is_overridable(scan)):
-        yield Finding("scan-invalid", {"fault": scan.fault.code if scan.fault else ""})
-    elif scan.status is Status.AMBIGUOUS and not facts.is_reading_chosen:
-        yield Finding("scan-ambiguous", {"count": str(len(scan.readings))})
-    elif scan.unit_number and facts.purpose is Purpose.RECEIVE:
-        yield Finding("unit-label-scanned", {"number": scan.unit_number})
-    elif scan.unit_number and facts.unit is None:
-        yield Finding("unit-unknown", {"number": scan.unit_number})
-
-
-def printable(text: str) -> str:
-    """Return a scan as a sentence may repeat it: short, its group separators visible, nothing unprintable.
-
-    >>> printable("10A1" + chr(29) + "21S" + chr(0)) == "10A1\u2039GS\u203a21S\ufffd"
+    >>> one = UUID("0190b5a0-0000-7000-8000-000000000001")
+    >>> id_in_pack(one, 0) == one
     True
+    >>> str(id_in_pack(one, 1))[:19], id_in_pack(one, 1) == id_in_pack(one, 1), id_in_pack(one, 2) == id_in_pack(one, 1)
+    ('0190b5a0-0000-7000-', True, False)
     """
-    shown = "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text[:_MOST_TEXT])
-    return shown if len(text) <= _MOST_TEXT else shown + "…"
+    if place == 0:
+        return line_id
+    digest = hashlib.sha256(line_id.bytes + place.to_bytes(4)).digest()
+    random = int.from_bytes(digest[:8]) & ~(0b11 << 62) | 0b10 << 62
+    return UUID(int=line_id.int >> _KEPT_BITS << _KEPT_BITS | random)
 
 
-def is_overridable(scan: Scan) -> bool:
-    """Test whether only a check digit is wrong, so that a pharmacist may go on with a reason."""
-    return scan.fault is not None and scan.fault.overridable
+def is_half(scan: Scan) -> bool:
+    """Test whether a code says only one half of a unit: which device, or which lot and date.
 
-
-def _of_catalogue(facts: Facts) -> Iterable[Finding]:
-    if facts.definition is not None:
-        return
-    if facts.definition_count > 1:
-        yield Finding("definition-several", {"code": facts.code, "count": str(facts.definition_count)})
-    elif facts.scan is not None and facts.scan.status is Status.UNKNOWN:
-        yield Finding("scan-unknown", {"text": facts.code})
-    else:
-        yield Finding("definition-unknown", {"code": facts.code})
-
-
-def _of_unit(facts: Facts) -> Iterable[Finding]:
-    unit = facts.unit
-    if facts.purpose is Purpose.RECEIVE:
-        if facts.serial_unit_number:
-            data = {"serial": facts.udi.serial or "", "number": facts.serial_unit_number}
-            yield Finding("serial-already-known", data)
-        return
-    if unit is None:
-        yield Finding("unit-label-needed")
-    elif unit.hold_reason:
-        yield Finding("unit-on-hold", {"number": unit.number, "reason": unit.hold_reason})
-    elif unit.state not in USABLE:
-        yield Finding("unit-not-usable", {"number": unit.number, "state": unit.state.value})
-
-
-def _of_derogation(facts: Facts) -> Iterable[Finding]:
-    reference = facts.definition.reference if facts.definition else ""
-    coverage = chosen_coverage(facts.coverages)
-    if coverage is None:
-        manufacturer = facts.definition.manufacturer_name if facts.definition else ""
-        yield Finding("derogation-none", {"manufacturer": manufacturer})
-        return
-    data = _register_data(coverage)
-    if coverage.status is not DerogationStatus.IN_FORCE:
-        yield Finding(_BY_STATUS[coverage.status], data)
-    if not coverage.may_cover:
-        yield Finding("reference-not-listed", data | {"reference": reference})
-        return
-    if not coverage.is_listed:
-        yield Finding("scope-reading-missing", data | {"reference": reference})
-    if coverage.kind is DerogationKind.INDIVIDUAL:
-        yield Finding("derogation-individual" if coverage.has_patient else "individual-patient-missing", data)
-    if coverage.implanted_system:
-        yield Finding("partial-revision-only", {"system": coverage.implanted_system})
-    if coverage.is_fictional:
-        yield Finding("derogation-demonstration")
-    if coverage.status is DerogationStatus.IN_FORCE and coverage.valid_until is not None:
-        yield from _of_end(coverage.valid_until, facts.today, data)
-
-
-def _register_data(coverage: CoverageFacts) -> dict[str, str]:
-    return {
-        "designation": coverage.designation,
-        "decision": coverage.decision or "–",
-        "since_on": str(coverage.since or ""),
-        "valid_until": str(coverage.valid_until or ""),
-    }
-
-
-def _of_end(end: date, today: date, data: dict[str, str]) -> Iterable[Finding]:
-    yield Finding("derogation-in-force", data)
-    days = (end - today).days
-    if days <= ENDING_SOON_DAYS:
-        yield Finding("derogation-ending-soon", data | {"days": str(days)})
-
-
-def _of_identity(facts: Facts) -> Iterable[Finding]:
-    udi = facts.udi
-    is_software = facts.definition is not None and facts.definition.kind is DeviceKind.SOFTWARE
-    if not (udi.lot or udi.serial or (is_software and udi.software_version)):
-        yield Finding("lot-and-serial-missing")
-    if facts.lot_hold_reason:
-        yield Finding("lot-on-hold", {"lot": udi.lot or "", "reason": facts.lot_hold_reason})
-    if facts.purpose is Purpose.RECEIVE and udi.quantity is not None and udi.quantity > 1:
-        yield Finding("quantity-many", {"count": str(udi.quantity)})
-
-
-def _of_shelf_life(facts: Facts) -> Iterable[Finding]:
-    end = facts.udi.expiration_date
-    for other in facts.other_expiration_dates:
-        yield Finding("expiry-conflict", {"expires_on": str(end or ""), "other_on": str(other)})
-    if end is None:
-        return
-    if is_past(end, facts.today):
-        yield Finding("shelf-life-past", {"expired_on": str(end)})
-    elif (end - facts.today).days <= SHORT_SHELF_LIFE_DAYS:
-        yield Finding("shelf-life-short", {"expires_on": str(end), "days": str((end - facts.today).days)})
-
-
-def _of_entry(facts: Facts) -> Iterable[Finding]:
-    if facts.is_typed:
-        yield Finding("entered-by-hand")
-    if facts.scan is not None and facts.scan.status is Status.INVALID:
-        yield Finding("check-digit-overridden", {"reason": facts.override})
-    if facts.is_reading_chosen:
-        yield Finding("reading-chosen")
-
-
-_READER_FINDINGS = {
-    "no-identifier": "reader-changed",
-    "keyboard-repaired": "keyboard-repaired",
-    "keyboard-suspected": "keyboard-suspected",
-}
-
-
-def _of_reader(facts: Facts) -> Iterable[Finding]:
-    """Give what the text shows of the reader and its keyboard; of a patient's label nothing more is said."""
-    if facts.scan is not None and facts.scan.status is not Status.PATIENT:
-        yield from [Finding(code) for warning, code in _READER_FINDINGS.items() if warning in facts.scan.warnings]
+    HIBC and GS1 labels may carry the device identifier and the production data in two symbols (ANSI/HIBC 2.6 section
+    2.3; GS1 General Specifications section 4.2).
+    """
+    if scan.status is not Status.OK or scan.udi is None or scan.unit_number is not None:
+        return False
+    udi = scan.udi
+    names_device = udi.udi_di is not None or udi.reference is not None
+    names_unit = udi.lot is not None or udi.serial is not None or udi.software_version is not None
+    return names_device is not names_unit or not (names_device or names_unit)

@@ -1,10 +1,12 @@
-"""Actions of goods-in: open a delivery, judge and receive a box, close the delivery.
+"""Actions of the bench: judge boxes, receive them, take back a scan that was a mistake.
 
-The verdict is computed from at most four statements, receiving takes at most nine, whatever is stored; a test counts
-them. A refused box leaves a line and an entry in the trail. The label of a patient leaves nothing at all.
+A verdict takes at most six statements and receiving at most twelve, whatever is stored and however many boxes come at
+once; tests count them. A refused box leaves a line and an entry in the trail. The label of a patient leaves nothing at
+all.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,16 +16,29 @@ from sqlalchemy.orm import Session
 from scanners import Scan, Status
 from tracker import db
 from tracker.actor import Actor, Permission
+from tracker.arrivals import queries as deliveries
+from tracker.arrivals import service as delivery_service
 from tracker.audit import service as audit
-from tracker.db import DirectStatement
 from tracker.devices import service as device_service
-from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, check_reason
+from tracker.devices.rules import (
+    EntryMethod,
+    Event,
+    HoldCause,
+    Identity,
+    NewHold,
+    NewUnit,
+    Receipt,
+    check_reason,
+)
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
 from tracker.findings.rules import FINDINGS, Outcome
-from tracker.reception import queries
-from tracker.reception.models import Reception, ReceptionLine
-from tracker.reception.queries import Assessment, Box, LineView, NewReception
-from tracker.reception.rules import Purpose, Verdict
+from tracker.receipts import service as receipts_service
+from tracker.reception import queries, rules
+from tracker.reception.models import Correction, ReceptionLine
+from tracker.reception.queries import LineView
+from tracker.verdicts import queries as verdicts
+from tracker.verdicts.queries import Assessment, Box, Question
+from tracker.verdicts.rules import Purpose, Verdict
 
 
 class PatientLabelScanned(RuleRefused):
@@ -38,10 +53,28 @@ class ScanEmpty(InvalidInput):
     code = "scan-empty"
 
 
-class ReceptionClosed(Conflict):
-    """The delivery is closed: no box can be added."""
+class PackToCount(RuleRefused):
+    """The code is that of a pack, and nobody said how many units it holds; nothing was written."""
 
-    code = "reception-closed"
+    code = "pack-to-count"
+
+
+class PackCountOdd(InvalidInput):
+    """The number of units cannot be right."""
+
+    code = "pack-count-odd"
+
+
+class BoxesTooMany(InvalidInput):
+    """A request carries no box, or more than may travel at once."""
+
+    code = "boxes-too-many"
+
+
+class LineCorrected(Conflict):
+    """Somebody else took this scan back already."""
+
+    code = "reception-line-corrected"
 
 
 def check(
@@ -55,7 +88,7 @@ def check(
     """
     actor.require(Permission.UNIT_CHECK)
     _check_not_empty(scan)
-    return queries.assess(session, Box(scan, EntryMethod.SCANNED), purpose=purpose, today=today, now=now)
+    return verdicts.assess(session, Box(scan, EntryMethod.SCANNED), purpose=purpose, today=today, now=now)
 
 
 def _check_not_empty(scan: Scan) -> None:
@@ -67,90 +100,59 @@ def _check_not_empty(scan: Scan) -> None:
         )
 
 
-def open_reception(
-    session: Session, reception_id: UUID, *, new: NewReception, actor: Actor, now: datetime
-) -> Reception:
-    """Open a delivery; the same request again returns the same one.
-
-    Raises:
-        NotPermitted: the actor may not receive.
-        RequestIdReused: the id belongs to another delivery.
-    """
-    actor.require(Permission.RECEPTION_WRITE)
-    values = {
-        "id": reception_id,
-        "establishment_id": actor.establishment_id,
-        "supplier": new.supplier.strip(),
-        "delivery_note": new.delivery_note.strip(),
-        "order_number": new.order_number.strip(),
-        "note": new.note.strip(),
-        "opened_at": now,
-        "opened_by_id": actor.id,
-        "opened_by_name": actor.display_name,
-    }
-    opened: Reception | None = session.scalar(
-        upsert(Reception).values(values).on_conflict_do_nothing().returning(Reception)
-    )
-    if opened is None:
-        earlier = session.get(Reception, reception_id)
-        is_same = earlier is not None and (earlier.supplier, earlier.delivery_note) == (
-            values["supplier"],
-            values["delivery_note"],
-        )
-        check_same_request(is_same=is_same)
-        return queries.get_reception(session, reception_id)
-    audit.append(
-        session,
-        actor=actor,
-        action="reception:opened",
-        subject=f"reception:{reception_id}",
-        details={"number": str(opened.number)},
-        now=now,
-    )
-    return opened
+MOST_BOXES = 500
+"""Boxes of one request, and units of one pack."""
 
 
-def close_reception(session: Session, reception_id: UUID, *, actor: Actor, now: datetime) -> Reception:
-    """Close a delivery: no box can be added to it any more.
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One box presented to the bench, under the client's id of the request."""
 
-    Raises:
-        NotPermitted: the actor may not receive.
-        ReceptionNotFound: there is no such delivery here.
-        ReceptionClosed: it is closed already.
-    """
-    actor.require(Permission.RECEPTION_WRITE)
-    reception = queries.get_reception_for_update(session, reception_id)
-    _check_open(is_closed=reception.closed_at is not None)
-    reception.closed_at = now
-    reception.closed_by_id = actor.id
-    audit.append(
-        session,
-        actor=actor,
-        action="reception:closed",
-        subject=f"reception:{reception_id}",
-        details={"number": str(reception.number)},
-        now=now,
-    )
-    return reception
-
-
-def _check_open(*, is_closed: bool) -> None:
-    if is_closed:
-        raise ReceptionClosed(
-            N_("This delivery is closed. Nothing was written."),
-            next_step=N_("Open another delivery for the boxes that remain."),
-        )
+    line_id: UUID
+    box: Box
 
 
 def receive(
     session: Session, line_id: UUID, *, reception_id: UUID, box: Box, actor: Actor, now: datetime, today: date
-) -> LineView:
-    """Judge a box and make its unit, its quarantined unit, or the trace of its refusal.
+) -> list[LineView]:
+    """Judge one box as :func:`receive_many` judges several; one line for each unit that a person counted in it."""
+    return receive_many(session, reception_id, arrivals=[Arrival(line_id, box)], actor=actor, now=now, today=today)
 
-    The same request again, even at the same moment, returns the line that was made the first time.
+
+def _checked_count(box: Box) -> int | None:
+    if box.count is None:
+        return None
+    if not 1 <= box.count <= MOST_BOXES:
+        raise PackCountOdd(
+            N_("Write a number of units between 1 and %(most)s."),
+            fields={"count": N_("Write how many units there are.")},
+            most=MOST_BOXES,
+        )
+    if box.count > 1 and verdicts.udi_of(box).serial:
+        raise PackCountOdd(
+            N_("A serial number names one unit: these cannot be %(count)s."),
+            fields={"count": N_("Scan each unit by itself.")},
+            next_step=N_("Scan each unit by itself."),
+            count=box.count,
+        )
+    return box.count
+
+
+def receive_many(
+    session: Session, reception_id: UUID, *, arrivals: Sequence[Arrival], actor: Actor, now: datetime, today: date
+) -> list[LineView]:
+    """Judge boxes and make, for each, its unit, its quarantined unit, or the trace of its refusal.
+
+    As many statements for many boxes as for one. A box in which a person counted several units has a line and a unit
+    for each; the code of a pack makes nothing before somebody counted. The same request again, even at the same moment,
+    returns the lines that were made the first time. All or nothing: an error about one box leaves no trace of the
+    others.
 
     Raises:
         NotPermitted: the actor may not receive.
+        BoxesTooMany: none, or more than one request may carry.
+        PackCountOdd: a count is impossible, or a serial number would name several units.
+        PackToCount: the code is that of a pack, and nobody counted.
         PatientLabelScanned: it is the label of a patient; nothing of it is kept.
         ScanEmpty: nothing was scanned.
         ReadingMissing: the chosen reading does not exist.
@@ -159,37 +161,93 @@ def receive(
         RequestIdReused: the id belongs to another box.
     """
     actor.require(Permission.RECEPTION_WRITE)
-    _check_kept(box)
-    udi = queries.udi_of(box)
-    device_service.lock_identity(
-        session,
-        establishment_id=actor.establishment_id,
-        request_id=line_id,
-        lot_number=udi.lot,
-        serial_number=udi.serial,
+    for arrival in arrivals:
+        _check_kept(arrival.box)
+    arrivals = [one for arrival in arrivals for one in _one_by_one(arrival)]
+    _check_number(arrivals)
+    device_service.lock_identities(
+        session, [_identity(arrival) for arrival in arrivals], establishment_id=actor.establishment_id
     )
-    bench = queries.get_bench(session, reception_id=reception_id, line_id=line_id)
-    if bench.has_line:
-        return _same_line(session, line_id, reception_id=reception_id, box=box)
-    _check_open(is_closed=bench.is_closed)
-    assessment = queries.assess(session, box, purpose=Purpose.RECEIVE, today=today, now=now)
-    device_id, number = None, None
-    if assessment.verdict.outcome is Outcome.REFUSED:
-        audit.append(
-            session,
-            actor=actor,
-            action="box:refused",
-            subject=f"reception_line:{line_id}",
-            details={"reception": str(reception_id), "findings": _codes(assessment.verdict)},
-            now=now,
+    is_closed = deliveries.is_closed(session, reception_id)
+    earlier = queries.find_lines(session, [arrival.line_id for arrival in arrivals])
+    for arrival in arrivals:
+        if arrival.line_id in earlier:
+            _check_same(earlier[arrival.line_id], arrival, reception_id=reception_id)
+    if earlier:
+        check_same_request(is_same=len(earlier) == len(arrivals))
+        return [earlier[arrival.line_id] for arrival in arrivals]
+    delivery_service.check_open(is_closed=is_closed)
+    question = Question(Purpose.RECEIVE, today, now, deliveries.find_reasoned(session, reception_id))
+    assessments = verdicts.assess_many(session, [arrival.box for arrival in arrivals], question=question)
+    judged = list(zip(arrivals, assessments, strict=True))
+    for arrival, found in judged:
+        _check_counted(arrival.box, found)
+    return _write(session, reception_id, judged, actor=actor, now=now)
+
+
+def _one_by_one(arrival: Arrival) -> list[Arrival]:
+    """Return an arrival for each unit that a person counted in a box."""
+    count = _checked_count(arrival.box) or 1
+    return [Arrival(rules.id_in_pack(arrival.line_id, place), arrival.box) for place in range(count)]
+
+
+def _check_counted(box: Box, found: Assessment) -> None:
+    if found.is_pack and box.count is None and found.verdict.outcome is not Outcome.REFUSED:
+        announced = found.udi.quantity
+        raise PackToCount(
+            N_("This is the code of a pack of %(designation)s. Nothing was written yet."),
+            next_step=N_("Count the units, write the number, and confirm."),
+            designation=found.known_definition.designation,
+            announced=str(announced) if announced and announced > 1 else "",
         )
-    else:
-        device_id = db.new_id()
-        number = _make_unit(session, device_id, line_id=line_id, box=box, assessment=assessment, actor=actor, now=now)
-    line = _line(line_id, reception_id, box=box, assessment=assessment, actor=actor, now=now)
-    line = replace(line, device_id=device_id, unit_number=number)
-    _add_line(session, line, actor=actor)
-    return line
+
+
+def _check_number(arrivals: Sequence[Arrival]) -> None:
+    distinct = len({arrival.line_id for arrival in arrivals})
+    if not 1 <= len(arrivals) <= MOST_BOXES:
+        raise BoxesTooMany(
+            N_("Send between 1 and %(most)s boxes at once."),
+            next_step=N_("Send the others after them."),
+            most=MOST_BOXES,
+        )
+    check_same_request(is_same=distinct == len(arrivals))
+
+
+def _identity(arrival: Arrival) -> Identity:
+    udi = verdicts.udi_of(arrival.box)
+    return Identity(arrival.line_id, udi.lot, udi.serial)
+
+
+def _write(
+    session: Session,
+    reception_id: UUID,
+    judged: Sequence[tuple[Arrival, Assessment]],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> list[LineView]:
+    """Make the units of the boxes that were not refused, the lines of all, and their entries in the trail."""
+    receipts = {
+        arrival.line_id: _receipt(arrival, found)
+        for arrival, found in judged
+        if found.verdict.outcome is not Outcome.REFUSED
+    }
+    refusals = [_refusal(arrival, found, reception_id) for arrival, found in judged if arrival.line_id not in receipts]
+    units = receipts_service.create_units(session, list(receipts.values()), also=refusals, actor=actor, now=now)
+    lines = []
+    for arrival, found in judged:
+        line = _line(arrival.line_id, reception_id, box=arrival.box, assessment=found, actor=actor, now=now)
+        if arrival.line_id in receipts:
+            unit = units[receipts[arrival.line_id].device_id]
+            line = replace(line, device_id=unit.id, unit_number=unit.number)
+        lines.append(line)
+    _add_lines(session, lines, actor=actor)
+    return lines
+
+
+def _refusal(arrival: Arrival, found: Assessment, reception_id: UUID) -> audit.Act:
+    told = {"reception": str(reception_id), "findings": _codes(found.verdict)}
+    return audit.Act("box:refused", f"reception_line:{arrival.line_id}", told)
 
 
 def _check_kept(box: Box) -> None:
@@ -208,11 +266,11 @@ def _check_kept(box: Box) -> None:
         check_reason(box.override)
 
 
-def _same_line(session: Session, line_id: UUID, *, reception_id: UUID, box: Box) -> LineView:
-    line, udi = queries.get_line(session, line_id), queries.udi_of(box)
+def _check_same(line: LineView, arrival: Arrival, *, reception_id: UUID) -> None:
+    udi = verdicts.udi_of(arrival.box)
     earlier = (line.reception_id, line.raw_scan, line.lot_number, line.serial_number, line.expiration_date)
-    check_same_request(is_same=earlier == (reception_id, _raw(box), udi.lot, udi.serial, udi.expiration_date))
-    return line
+    now_asked = (reception_id, _raw(arrival.box), udi.lot, udi.serial, udi.expiration_date)
+    check_same_request(is_same=earlier == now_asked)
 
 
 def _raw(box: Box) -> bytes | None:
@@ -230,14 +288,12 @@ def _codes(verdict: Verdict) -> str:
     return " ".join(finding.code for finding in verdict.findings if FINDINGS[finding.code].effect is verdict.outcome)
 
 
-def _make_unit(
-    session: Session, device_id: UUID, *, line_id: UUID, box: Box, assessment: Assessment, actor: Actor, now: datetime
-) -> str:
-    """Make the unit of an accepted or quarantined box and return its number."""
-    udi = assessment.udi
+def _receipt(arrival: Arrival, assessment: Assessment) -> Receipt:
+    """Return the unit to make of an accepted or quarantined box."""
+    box, udi = arrival.box, assessment.udi
     is_accepted = assessment.verdict.outcome is Outcome.ACCEPTED
     reason = "" if is_accepted else _codes(assessment.verdict)
-    new = NewUnit(
+    unit = NewUnit(
         definition_id=assessment.known_definition.id,
         entry_method=box.entry_method,
         lot_number=udi.lot,
@@ -248,16 +304,13 @@ def _make_unit(
         udi_di=udi.udi_di,
         raw_scan=None if box.scan is None else _kept(box.scan.text),
     )
-    return device_service.create_unit(
-        session,
-        device_id,
-        new=new,
-        event=Event.VALID_RECEIPT if is_accepted else Event.INVALID_RECEIPT,
-        reason=reason,
-        hold=None if is_accepted else NewHold(HoldCause.VERDICT, reason, f"reception_line:{line_id}"),
-        actor=actor,
-        now=now,
-    ).number
+    return Receipt(
+        db.new_id(),
+        unit,
+        Event.VALID_RECEIPT if is_accepted else Event.INVALID_RECEIPT,
+        reason,
+        None if is_accepted else NewHold(HoldCause.VERDICT, reason, f"reception_line:{arrival.line_id}"),
+    )
 
 
 def _line(
@@ -288,32 +341,85 @@ def _line(
     )
 
 
-def _add_line(session: Session, line: LineView, *, actor: Actor) -> None:
+def _add_lines(session: Session, lines: Sequence[LineView], *, actor: Actor) -> None:
+    rows = [
+        {
+            "id": line.id,
+            "establishment_id": actor.establishment_id,
+            "reception_id": line.reception_id,
+            "device_id": line.device_id,
+            "definition_id": line.definition_id,
+            "derogation_id": line.derogation_id,
+            "outcome": line.outcome,
+            "findings": [finding.as_json() for finding in line.findings],
+            "entry_method": line.entry_method,
+            "raw_scan": line.raw_scan,
+            "calibration_id": line.reader.calibration_id,
+            "keyed_scan": _kept(line.keyed) or None,
+            "lot_number": line.lot_number,
+            "serial_number": line.serial_number,
+            "expiration_date": line.expiration_date,
+            "at": line.at,
+            "actor_id": actor.id,
+            "actor_name": actor.display_name,
+        }
+        for line in lines
+    ]
+    kept = session.scalars(_NEW_LINE, rows).all()
+    check_same_request(is_same=len(kept) == len(rows))  # an id of another establishment, which nobody sees here
+
+
+_NEW_LINE = upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id)
+
+
+def correct_line(
+    session: Session, correction_id: UUID, *, line_id: UUID, reason: str, actor: Actor, now: datetime
+) -> LineView:
+    """Take back a scan that was a mistake, while its delivery is open and nothing happened to its unit.
+
+    Nothing is deleted: the line stays and shows the correction; the unit stays, in a state from which nothing leads on.
+    The same request again changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not receive.
+        LineNotFound: there is no such line here.
+        ReasonMissing: nothing was written.
+        ReceptionClosed: the delivery is closed.
+        LineCorrected: somebody else took it back already.
+        UnitMoved: something happened to the unit since its receipt.
+    """
+    actor.require(Permission.RECEPTION_WRITE)
+    reason = check_reason(reason)
+    line = queries.get_line(session, line_id)
+    delivery_service.check_open(is_closed=deliveries.is_closed(session, line.reception_id))
     values = {
-        "id": line.id,
+        "id": correction_id,
         "establishment_id": actor.establishment_id,
-        "reception_id": line.reception_id,
-        "device_id": line.device_id,
-        "definition_id": line.definition_id,
-        "derogation_id": line.derogation_id,
-        "outcome": line.outcome,
-        "findings": [finding.as_json() for finding in line.findings],
-        "entry_method": line.entry_method,
-        "raw_scan": line.raw_scan,
-        "calibration_id": line.reader.calibration_id,
-        "keyed_scan": _kept(line.keyed) or None,
-        "lot_number": line.lot_number,
-        "serial_number": line.serial_number,
-        "expiration_date": line.expiration_date,
-        "at": line.at,
+        "line_id": line_id,
+        "reason": reason,
+        "at": now,
         "actor_id": actor.id,
         "actor_name": actor.display_name,
     }
-    kept = _NEW_LINE.first(session, values)
-    check_same_request(is_same=kept is not None)  # the id of a line of another establishment, which nobody sees here
+    statement = upsert(Correction).values(values).on_conflict_do_nothing().returning(Correction.id)
+    if session.scalar(statement) is None:
+        _check_same_correction(session, correction_id, line_id=line_id)
+        return queries.get_line(session, line_id)
+    if line.device_id is not None:
+        device_service.void_unit(session, line.device_id, reason=reason, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="box:corrected",
+        subject=f"reception_line:{line_id}",
+        details={"reception": str(line.reception_id), "reason": reason},
+        now=now,
+    )
+    return queries.get_line(session, line_id)
 
 
-_NEW_LINE = DirectStatement(
-    upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id),
-    columns=ReceptionLine.__table__.columns.keys(),
-)
+def _check_same_correction(session: Session, correction_id: UUID, *, line_id: UUID) -> None:
+    earlier = session.get(Correction, correction_id)
+    if earlier is None:
+        raise LineCorrected(N_("This scan was already taken back."), next_step=N_("Reload the page to see by whom."))
+    check_same_request(is_same=earlier.line_id == line_id)

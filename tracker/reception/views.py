@@ -1,6 +1,6 @@
 """Pages of goods-in: deliveries, the bench, entry by hand, the check of a device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from scanners.readers.reading import ImageReading
 from scanners.udi.symbology import GS1
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.arrivals import queries as deliveries
 from tracker.catalogue import queries as catalogue
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
@@ -27,11 +28,13 @@ from tracker.reception.documents import (
     barcode_svg,
     barcodes_on,
 )
-from tracker.reception.queries import Box, LineView
-from tracker.reception.rules import Purpose
-from tracker.reception.service import PatientLabelScanned
-from tracker.workstations.forms import read_typed
-from tracker.workstations.rules import Capture, Reader
+from tracker.reception.queries import LineView
+from tracker.reception.service import Arrival, PackToCount, PatientLabelScanned
+from tracker.verdicts.queries import Assessment, Box
+from tracker.verdicts.rules import Purpose, is_overridable
+from tracker.workstations import queries as workstations
+from tracker.workstations.forms import chosen_workstation, sent_presses
+from tracker.workstations.rules import Capture, Reader, keyed_text
 
 bp = Blueprint("reception", __name__, template_folder="templates")
 
@@ -63,6 +66,21 @@ class Card:
     """Only a check digit is wrong."""
     may_complete: bool = False
     """What is missing may be typed."""
+    also_numbers: tuple[str, ...] = ()
+    """Numbers of the other units of the same pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A code that says too little for a verdict: nothing is written before the next step."""
+
+    kind: str
+    """``half``: the other symbol of the label is needed; ``pack``: the number of units is."""
+    reception_id: UUID
+    raw: str
+    sentence: str
+    next_step: str
+    announced: str = ""
 
 
 def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
@@ -94,7 +112,7 @@ def _card_of_line(line: LineView) -> Card:
         unit_number=line.unit_number,
         line=line,
         readings=read.readings if read and "scan-ambiguous" in codes else (),
-        may_override=read is not None and "scan-invalid" in codes and rules.is_overridable(read),
+        may_override=read is not None and "scan-invalid" in codes and is_overridable(read),
         may_complete=bool(codes & _COMPLETABLE),
     )
 
@@ -110,7 +128,7 @@ def _read_again(line: LineView) -> Scan | None:
     text, today = line.raw_scan.decode("utf-8", "surrogatepass"), clock.paris_day(line.at)
     if line.entry_method is EntryMethod.PHOTO:
         return forms.read_text(text, today=today, group_separator_known=text.startswith(_GS1_PREFIXES))
-    return line.reader.read(text, today=today, keyed=line.keyed).scan
+    return forms.read_label(line.reader, text, today=today, keyed=line.keyed).scan
 
 
 def _patient_card() -> Card:
@@ -134,30 +152,6 @@ def _number(before: int | None) -> int | None:
     return None if before is None else max(0, min(before, 10**12))
 
 
-@bp.route("/receptions/new", methods=["GET", "POST"], endpoint="open")
-@http.requires(Permission.RECEPTION_WRITE)
-def open_reception() -> Response:
-    """Open a delivery, then go to its bench."""
-    form = forms.ReceptionForm()
-    if request.method == "GET":
-        form.request_id.data = str(db.new_id())
-        return make_response(render_template("reception/open.html", form=form))
-    if not form.validate():
-        return make_response(render_template("reception/open.html", form=form), 422)
-    try:
-        with http.transaction() as session:
-            opened = service.open_reception(
-                session,
-                http.read_request_id(form.request_id.data),
-                new=form.new(),
-                actor=http.current_actor(),
-                now=clock.utc_now(),
-            )
-    except (Conflict, InvalidInput) as error:
-        return http.rejected("reception/open.html", form, error)
-    return redirect(url_for("reception.show", reception_id=opened.id), code=303)
-
-
 @bp.get("/receptions/<uuid:reception_id>")
 @http.requires(Permission.RECEPTION_WRITE)
 def show(reception_id: UUID) -> Response:
@@ -166,11 +160,16 @@ def show(reception_id: UUID) -> Response:
 
 
 def _bench(
-    reception_id: UUID, *, error: TraceError | None = None, value: str = "", first: Card | None = None
+    reception_id: UUID,
+    *,
+    error: TraceError | None = None,
+    value: str = "",
+    first: Card | None = None,
+    pending: Pending | None = None,
 ) -> Response:
     show_all = request.args.get("all") == "1"
     with http.transaction() as session:
-        reception = queries.get_reception(session, reception_id)
+        reception = deliveries.get_reception(session, reception_id)
         lines = queries.list_lines(session, reception_id, limit=None if show_all else BENCH_LENGTH)
         counts = queries.count_outcomes(session, reception_id)
         unit_numbers = queries.list_unit_numbers(session, reception_id)
@@ -184,6 +183,8 @@ def _bench(
         hidden_count=sum(counts.values()) - len(lines),
         request_id=db.new_id(),
         value=value,
+        pending=pending,
+        first_half=pending.raw if pending and pending.kind == "half" else "",
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",
         **_card_context(),
@@ -198,48 +199,121 @@ def _card_context() -> dict[str, Any]:
 @bp.post("/receptions/<uuid:reception_id>/lines")
 @http.requires(Permission.RECEPTION_WRITE)
 def receive(reception_id: UUID) -> Response:
-    """Receive one scanned box; the page's script gets the card alone."""
-    raw = request.form.get("raw", "")
+    """Receive one scanned box; the page's script gets the cards alone."""
+    raw = _raw_of_request()
     try:
-        line = _receive(reception_id, raw)
+        shown = _receive(reception_id, raw)
     except PatientLabelScanned as error:
         if http.wants_fragment():
             return make_response(_fragment(_patient_card()), http.status_of(error))
         return _bench(reception_id, error=error, first=_patient_card())
+    except PackToCount as error:
+        shown = [_pack_to_count(reception_id, raw, error)]
     except (InvalidInput, Conflict, RuleRefused) as error:
         return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error, value=raw)
     if http.wants_fragment():
-        return make_response(_fragment(_card_of_line(line)))
+        return make_response("".join(_fragment(card) for card in shown))
+    if isinstance(shown[0], Pending):
+        return _bench(reception_id, pending=shown[0])
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
 
-def _fragment(card: Card) -> str:
-    return render_template("reception/_card.html", card=card, is_new=True, **_card_context())
+def _raw_of_request() -> str:
+    """Return what was scanned; after the first half of a label, both symbols."""
+    first, raw = request.form.get("first", ""), request.form.get("raw", "")
+    return f"{first}{forms.SYMBOL_SEPARATOR}{raw}" if first and raw.strip() and first != raw else raw
 
 
-def _receive(reception_id: UUID, raw: str) -> LineView:
+def _pack_to_count(reception_id: UUID, raw: str, error: PackToCount) -> Pending:
+    announced = str(error.data["announced"])
+    return Pending("pack", reception_id, raw, http.error_sentence(error), http.sentence(error.next_step), announced)
+
+
+def _fragment(card: Card | Pending) -> str:
+    template = "reception/_pending.html" if isinstance(card, Pending) else "reception/_card.html"
+    return render_template(template, card=card, is_new=True, **_card_context())
+
+
+def _receive(reception_id: UUID, raw: str) -> list[Card | Pending]:
     now = clock.utc_now()
     line_id = http.read_request_id(request.form.get("request_id"))
     earlier = _uuid(request.form.get("from_line"))
-    if earlier is None:
-        arrived, method = _read_request(raw, now)
-        box = Box(arrived.scan, method, reader=arrived.reader, keyed=arrived.keyed)
-    else:
+    count = request.form.get("count", type=int)
+    if earlier is not None:
         with http.transaction() as session:
             line = queries.get_line(session, earlier)
         reading, override = request.form.get("reading", type=int), request.form.get("override", "")
-        read = _read_again(line)
-        box = Box(read, line.entry_method, reading=reading, override=override, reader=line.reader, keyed=line.keyed)
+        box = replace(_box_again(line), reading=reading, override=override, count=count)
+        return [_card_of_lines(_take(reception_id, [Arrival(line_id, box)], now))]
+    arrived, method = _read_request(raw, now)
+    read = arrived.scan
+    if rules.is_half(read) and request.form.get("alone") != "1" and count is None:
+        return [_half(reception_id, raw, read)]
+    boxes = [Box(read, method, count=count, reader=arrived.reader, keyed=arrived.keyed)]
+    if read.status is Status.INVALID and forms.SYMBOL_SEPARATOR in raw:
+        boxes = _apart(arrived.reader, raw, now)  # two labels, not two halves of one
+    arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(boxes)]
+    lines = _take(reception_id, arrivals, now)
+    return [_card_of_lines(lines)] if len(boxes) == 1 else [_card_of_line(line) for line in reversed(lines)]
+
+
+def _half(reception_id: UUID, raw: str, read: Scan) -> Pending:
+    names_device = read.udi is not None and (read.udi.udi_di or read.udi.reference)
+    sentence = _("This code names the device.") if names_device else _("This code gives the lot or the date.")
+    next_step = _("Scan the other code of the same box. Nothing was written yet.")
+    return Pending("half", reception_id, raw, sentence, next_step)
+
+
+def _apart(reader: Reader, raw: str, now: datetime) -> list[Box]:
+    """Return two symbols that do not belong together, each by itself."""
+    today = clock.paris_day(now)
+    reads = [reader.read(text, today=today).scan for text in raw.split(forms.SYMBOL_SEPARATOR, 1)]
+    return [Box(read, EntryMethod.SCANNED, reader=reader) for read in reads]
+
+
+def _box_again(line: LineView) -> Box:
+    """Return the box of an earlier line, read as it was read then."""
+    return Box(_read_again(line), line.entry_method, reader=line.reader, keyed=line.keyed)
+
+
+def _take(reception_id: UUID, arrivals: list[Arrival], now: datetime) -> list[LineView]:
     with http.transaction() as session:
-        return service.receive(
+        return service.receive_many(
             session,
-            line_id,
-            reception_id=reception_id,
-            box=box,
+            reception_id,
+            arrivals=arrivals,
             actor=http.current_actor(),
             now=now,
             today=clock.paris_day(now),
         )
+
+
+def _card_of_lines(lines: list[LineView]) -> Card:
+    """Return one card for the units of one box."""
+    return replace(_card_of_line(lines[0]), also_numbers=tuple([line.unit_number or "" for line in lines[1:]]))
+
+
+@bp.post("/receptions/<uuid:reception_id>/lines/<uuid:box_id>/correction")
+@http.requires(Permission.RECEPTION_WRITE)
+def correct(reception_id: UUID, box_id: UUID) -> Response:
+    """Take back a scan that was a mistake; nothing is deleted."""
+    try:
+        with http.transaction() as session:
+            line = service.correct_line(
+                session,
+                http.read_request_id(request.form.get("request_id")),
+                line_id=box_id,
+                reason=request.form.get("reason", ""),
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
+    except (InvalidInput, Conflict) as error:
+        return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error)
+    if http.wants_fragment():
+        return make_response(_fragment(_card_of_line(line)))
+    if line.unit_number:
+        flash(_("The receipt of %(number)s is taken back: destroy its label.", number=line.unit_number), "success")
+    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
 
 def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
@@ -250,7 +324,8 @@ def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
         read = forms.read_photo(photo.read(), today=today, reader=_read_image)
         return Capture(read, Reader()), EntryMethod.PHOTO
     with http.transaction() as session:
-        return read_typed(session, raw, today=today), EntryMethod.SCANNED
+        reader = workstations.find_reader(session, chosen_workstation())
+    return forms.read_label(reader, raw, today=today, keyed=keyed_text(sent_presses())), EntryMethod.SCANNED
 
 
 def _read_image(content: bytes) -> ImageReading:
@@ -268,7 +343,7 @@ def enter_by_hand(reception_id: UUID) -> Response:
     form = forms.EntryForm()
     line_id = _uuid(form.from_line.data or request.args.get("line"))
     with http.transaction() as session:
-        reception = queries.get_reception(session, reception_id)
+        reception = deliveries.get_reception(session, reception_id)
         line = queries.get_line(session, line_id) if line_id else None
         reference = form.typed().reference or (line.reference if line else None) or ""
         form.offer(catalogue.find_definitions(session, udi_di=None, reference=reference))
@@ -310,32 +385,10 @@ def _check_entry(form: forms.EntryForm, line: LineView | None) -> None:
         raise EntryIncomplete(N_("Something is missing."), fields=fields, next_step=N_("Complete the fields below."))
 
 
-def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView | None) -> LineView:
-    now = clock.utc_now()
-    read = _read_again(line) if line else None
-    method = line.entry_method if line and read else EntryMethod.MANUAL
-    reader, keyed = (line.reader, line.keyed) if line else (Reader(), "")
-    box = Box(read, method, typed=form.typed(), definition_id=form.chosen(), reader=reader, keyed=keyed)
-    with http.transaction() as session:
-        return service.receive(
-            session,
-            http.read_request_id(form.request_id.data),
-            reception_id=reception_id,
-            box=box,
-            actor=http.current_actor(),
-            now=now,
-            today=clock.paris_day(now),
-        )
-
-
-@bp.post("/receptions/<uuid:reception_id>/close")
-@http.requires(Permission.RECEPTION_WRITE)
-def close(reception_id: UUID) -> Response:
-    """Close a delivery."""
-    with http.transaction() as session:
-        closed = service.close_reception(session, reception_id, actor=http.current_actor(), now=clock.utc_now())
-    flash(_("The delivery %(number)s is closed.", number=closed.number), "success")
-    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView | None) -> None:
+    box = _box_again(line) if line and line.raw_scan is not None else Box(None, EntryMethod.MANUAL)
+    box = replace(box, typed=form.typed(), definition_id=form.chosen(), count=form.count.data)
+    _take(reception_id, [Arrival(http.read_request_id(form.request_id.data), box)], clock.utc_now())
 
 
 @bp.route("/scan", methods=["GET", "POST"])
@@ -365,7 +418,7 @@ def _purpose() -> Purpose:
     return Purpose.RECEIVE if http.current_actor().can(Permission.RECEPTION_WRITE) else Purpose.USE
 
 
-def _card_of_check(found: queries.Assessment, read: Scan) -> Card:
+def _card_of_check(found: Assessment, read: Scan) -> Card:
     definition = found.definition
     return Card(
         outcome=found.verdict.outcome,

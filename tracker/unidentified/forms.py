@@ -11,8 +11,8 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stub
 from wtforms.validators import DataRequired, Length
 
 from scanners.readers.isolation import read_isolated
+from tracker.arrivals.models import Reception
 from tracker.reception.forms import EntryForm
-from tracker.reception.models import Reception
 from tracker.unidentified.rules import BY_HAND, CAUSE_LABELS, DISPOSITION_LABELS
 
 _PHOTO_SECONDS = 12.0

@@ -10,9 +10,10 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
+from tracker.arrivals.models import Reception
 from tracker.devices.models import Device
 from tracker.errors import N_, NotFound
-from tracker.reception.models import Reception, ReceptionLine
+from tracker.reception.models import ReceptionLine
 from tracker.unidentified.models import UnidentifiedItem, UnidentifiedOutcome
 from tracker.unidentified.rules import Cause, Disposition
 

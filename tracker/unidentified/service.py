@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from scanners import Status, Udi, scan
 from tracker import db
 from tracker.actor import Actor, Permission
+from tracker.arrivals import queries as deliveries
 from tracker.audit import service as audit
 from tracker.devices.rules import EntryMethod
 from tracker.documents import service as documents
@@ -17,13 +18,13 @@ from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
 from tracker.errors import N_, Conflict, RuleRefused, check_same_request
 from tracker.findings.rules import Outcome
-from tracker.reception import queries as reception_queries
 from tracker.reception import service as reception
-from tracker.reception.queries import Box, LineView
+from tracker.reception.queries import LineView
 from tracker.unidentified import queries, rules
 from tracker.unidentified.models import UnidentifiedItem, UnidentifiedOutcome
 from tracker.unidentified.queries import ItemView
 from tracker.unidentified.rules import Cause, Disposition
+from tracker.verdicts.queries import Box
 
 
 class PatientLabelAside(RuleRefused):
@@ -80,7 +81,7 @@ def put_aside(session: Session, item_id: UUID, *, new: NewItem, actor: Actor, no
     )
     _check_no_patient((new.raw, *new.texts_on_photo), today=today)
     if new.reception_id is not None:
-        reception_queries.get_reception(session, new.reception_id)
+        deliveries.get_reception(session, new.reception_id)
     if new.photo:
         documents.check_upload(new.photo)
     document_id = db.new_id() if new.photo else None
@@ -163,7 +164,7 @@ def receive_item(
     item = queries.get_item_for_update(session, item_id)
     _check_open(is_open=item.closed_at is None or queries.is_received_as(session, item_id, line_id))
     box = Box(None, EntryMethod.MANUAL, typed=identity.typed, definition_id=identity.definition_id)
-    line = reception.receive(
+    (line,) = reception.receive(
         session, line_id, reception_id=identity.reception_id, box=box, actor=actor, now=now, today=today
     )
     if line.outcome is not Outcome.REFUSED and item.closed_at is None:

@@ -9,16 +9,16 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
+from tracker.arrivals.models import Reception
 from tracker.catalogue import queries as catalogue
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
 from tracker.reception import queries as reception
-from tracker.reception.models import Reception
 from tracker.reception.queries import LineView
-from tracker.reception.rules import printable
 from tracker.unidentified import forms, queries, rules, service
 from tracker.unidentified.rules import Cause, Disposition
 from tracker.unidentified.service import Identity, NewItem
+from tracker.verdicts.rules import printable
 
 bp = Blueprint("unidentified", __name__, template_folder="templates")
 

@@ -15,9 +15,10 @@ from tracker.audit import service as audit
 from tracker.consents import queries as consents
 from tracker.consents import rules as consent_rules
 from tracker.consents.rules import ConsentFacts
+from tracker.coverage import queries as coverage_queries
+from tracker.coverage.queries import Coverage
 from tracker.derogations import queries as derogations
 from tracker.derogations import service as derogation_service
-from tracker.derogations.queries import Coverage
 from tracker.derogations.rules import DerogationStatus
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
@@ -94,7 +95,7 @@ def check_use(session: Session, *, unit: UnitView, question: Question, now: date
 
     Where several derogations may allow it, the first that does speaks; where none does, the one with fewest objections.
     """
-    coverages = derogations.find_coverage(
+    coverages = coverage_queries.find_coverage(
         session,
         manufacturer_id=unit.definition.manufacturer_id,
         reference=unit.definition.reference,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, TypedDict
 
-from tracker.derogations.queries import Coverage
+from tracker.coverage.queries import Coverage
 from tracker.devices.queries import UnitView
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, EstablishmentData
 from tracker.patients.rules import Sex, Traits

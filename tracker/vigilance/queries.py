@@ -16,8 +16,8 @@ from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
 from tracker.actor import Role
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
-from tracker.derogations import queries as derogations
-from tracker.derogations.queries import Coverage
+from tracker.coverage import queries as coverage_queries
+from tracker.coverage.queries import Coverage
 from tracker.devices import queries as devices
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.queries import UnitView
@@ -329,10 +329,10 @@ def find_coverage(
     """Return the derogation under which a unit was used, or would have been; None where none is known."""
     reference = unit.definition.reference
     if use is not None:
-        return derogations.get_coverage(
+        return coverage_queries.get_coverage(
             session, use.derogation_id, reference=reference, day=use.used_on, known_at=known_at
         )
-    coverages = derogations.find_coverage(
+    coverages = coverage_queries.find_coverage(
         session, manufacturer_id=unit.definition.manufacturer_id, reference=reference, day=day, known_at=known_at
     )
     return next((coverage for coverage in coverages if coverage.is_listed or not coverage.has_list), None)

@@ -16,7 +16,7 @@ from scanners import Scan, Status
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
-from tracker.derogations.queries import Coverage
+from tracker.coverage.queries import Coverage
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState

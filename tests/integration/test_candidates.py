@@ -1,4 +1,4 @@
-"""Reads of units: lists, search, candidates for a code."""
+"""What a code may mean, and what the stock knows of the same lot and serial number."""
 
 from datetime import date
 
@@ -6,25 +6,19 @@ from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, HOSPITAL_B, NOW, enter
 from tests.stock import GTIN, SHELF_LIFE_END, a_hold, make_definition, make_manufacturer, make_unit
+from tracker.candidates.queries import Candidate, Probe, find_candidates
 from tracker.catalogue.rules import IdentifierKind
-from tracker.devices import queries, service
-from tracker.devices.queries import Candidate
+from tracker.devices import service
 from tracker.devices.rules import HoldCause
 
 
 def candidates(
     session: Session, *, udi_di: str | None = GTIN, reference: str | None = None, serial: str | None = None
 ) -> list[Candidate]:
-    return list(
-        queries.find_candidates(
-            session,
-            udi_di=udi_di,
-            reference=reference,
-            lot_number="A1",
-            serial_number=serial,
-            expiration_date=SHELF_LIFE_END,
-        )
+    probe = Probe(
+        udi_di=udi_di, reference=reference, lot_number="A1", serial_number=serial, expiration_date=SHELF_LIFE_END
     )
+    return find_candidates(session, [probe])[0]
 
 
 def test_a_device_of_another_hospital_is_no_candidate(session: Session) -> None:

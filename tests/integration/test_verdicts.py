@@ -29,8 +29,8 @@ from tracker.devices.rules import Event, HoldCause, ReasonMissing, UnitState
 from tracker.findings.rules import Outcome
 from tracker.reception import queries, service
 from tracker.reception.models import ReceptionLine
-from tracker.reception.queries import ReadingMissing
-from tracker.reception.rules import Purpose
+from tracker.verdicts.queries import ReadingMissing
+from tracker.verdicts.rules import Purpose
 
 
 @pytest.fixture

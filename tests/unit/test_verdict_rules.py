@@ -11,8 +11,8 @@ from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import USABLE, Finding, UnitState
 from tracker.findings.rules import Outcome
-from tracker.reception import rules
-from tracker.reception.rules import (
+from tracker.verdicts import rules
+from tracker.verdicts.rules import (
     CoverageFacts,
     DefinitionFacts,
     Facts,
@@ -215,8 +215,50 @@ def test_several_reasons_are_told_the_severe_one_first() -> None:
 
 
 def test_a_pack_of_several_units_is_announced() -> None:
-    assert "quantity-many" in codes(replace(GOOD, udi=replace(UDI, quantity=5)))
-    assert "quantity-many" not in codes(replace(GOOD, udi=replace(UDI, quantity=1)))
+    five = replace(GOOD, udi=replace(UDI, quantity=5))
+
+    assert "pack-to-count" in codes(five)
+    assert "pack-to-count" in codes(replace(GOOD, is_found_by_pack=True))
+    assert "pack-to-count" not in codes(replace(GOOD, udi=replace(UDI, quantity=1)))
+    assert "counted-by-person" in codes(replace(five, count=5))
+    assert "pack-count-differs" in codes(replace(five, count=4))
+    assert codes(replace(GOOD, count=1)) == codes(GOOD)
+
+
+def test_a_pack_is_no_pack_where_no_device_is_known() -> None:
+    facts = replace(GOOD, udi=replace(UDI, quantity=5))
+
+    assert rules.is_pack(facts)
+    assert not rules.is_pack(replace(facts, definition=None))
+
+
+def test_a_serial_number_known_elsewhere_blocks_and_one_known_here_refuses() -> None:
+    elsewhere = replace(GOOD, udi=replace(UDI, serial="S1"), is_serial_elsewhere=True)
+
+    assert decide(elsewhere).findings[0] == Finding("serial-known-elsewhere", {"serial": "S1"})
+    assert decide(elsewhere).outcome is Outcome.QUARANTINED
+    assert decide(replace(elsewhere, is_serial_repeated=True)).findings[0].code == "serial-repeated"
+    assert decide(replace(elsewhere, serial_unit_number="T590000000178")).findings[0].code == "serial-already-known"
+
+
+def test_a_lot_on_recall_says_so() -> None:
+    verdict = decide(replace(GOOD, lot_hold_reason="notice 7", is_lot_on_recall=True))
+
+    assert verdict.outcome is Outcome.QUARANTINED
+    assert verdict.findings[0] == Finding("lot-on-recall", {"lot": "A1", "reason": "notice 7"})
+
+
+def test_a_global_derogation_waits_for_the_clinicians_reason() -> None:
+    assert decide(covered(is_reason_missing=True)).findings[0].code == "clinical-reason-missing"
+    assert decide(covered(is_reason_missing=True)).outcome is Outcome.QUARANTINED
+
+
+@pytest.mark.parametrize(("counted", "is_reached"), [(0, False), (2, False), (3, True), (4, True)])
+def test_the_cap_is_reached_with_its_last_patient(counted: int, is_reached: bool) -> None:  # noqa: FBT001
+    facts = covered(patient_cap=3, patient_count=counted)
+
+    assert ("patient-cap-reached" in codes(facts)) is is_reached
+    assert "patient-cap-reached" not in codes(replace(facts, purpose=Purpose.USE))
 
 
 def test_what_a_person_typed_is_marked() -> None:

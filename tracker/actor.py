@@ -45,6 +45,8 @@ class Permission(enum.StrEnum):
     CONSENT_WRITE = "consent:write"
     USE_READ = "use:read"
     USE_WRITE = "use:write"
+    RECAP_READ = "recap:read"
+    RECAP_WRITE = "recap:write"
     INCIDENT_READ = "incident:read"
     INCIDENT_DECLARE = "incident:declare"
     INCIDENT_TRANSMIT = "incident:transmit"
@@ -92,6 +94,8 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.PATIENT_WRITE,
             Permission.CONSENT_READ,
             Permission.USE_READ,
+            Permission.RECAP_READ,
+            Permission.RECAP_WRITE,
             Permission.INCIDENT_READ,
             Permission.INCIDENT_DECLARE,
             Permission.RECALL_READ,
@@ -120,6 +124,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.PATIENT_READ,
             Permission.CONSENT_READ,
             Permission.USE_READ,
+            Permission.RECAP_READ,
             Permission.INCIDENT_READ,
             Permission.INCIDENT_DECLARE,
             Permission.INCIDENT_TRANSMIT,
@@ -146,6 +151,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.CONSENT_READ,
             Permission.PATIENT_READ,
             Permission.USE_READ,
+            Permission.RECAP_READ,
             Permission.INCIDENT_READ,
             Permission.RECALL_READ,
             Permission.WARNING_READ,

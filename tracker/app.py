@@ -65,6 +65,8 @@ from tracker.outbox import views as outbox_views
 from tracker.patients import views as patients_views
 from tracker.publications import api as publications_api
 from tracker.publications import views as publications_views
+from tracker.recaps import api as recaps_api
+from tracker.recaps import views as recaps_views
 from tracker.reception import api as reception_api
 from tracker.reception import views as reception_views
 from tracker.register import api as register_api
@@ -123,6 +125,7 @@ MENU = (
     Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
     Place("operations.index", N_("Planned operations"), "calendar2-week", Permission.USE_READ),
     Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
+    Place("recaps.index", N_("Recaps"), "calendar2-check", Permission.RECAP_READ),
     Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
     Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
     Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
@@ -215,6 +218,8 @@ _SHARED_SETTINGS = (
     "mail_from",
     "mail_transport",
     "public_url",
+    "recap_lead_days",
+    "recap_least_count",
     "request_reminder_days",
     "secure_cookies",
     "session_hours",
@@ -375,6 +380,7 @@ _VIEWS = (
     outbox_views.bp,
     patients_views.bp,
     publications_views.bp,
+    recaps_views.bp,
     reception_views.bp,
     register_views.bp,
     requests_views.bp,
@@ -401,6 +407,7 @@ _APIS = (
     organisation_api.api,
     orientation_api.api,
     publications_api.api,
+    recaps_api.api,
     reception_api.api,
     register_api.api,
     requests_api.api,

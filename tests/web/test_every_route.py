@@ -73,6 +73,8 @@ from tracker.outbox.transport import mailbox_of
 from tracker.publications import service as publications
 from tracker.publications.queries import list_lines
 from tracker.publications.service import NewPublication
+from tracker.recaps import service as recaps
+from tracker.recaps.service import Period
 from tracker.reception import service as bench
 from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
@@ -137,6 +139,12 @@ def message(session: Session, document_id: UUID) -> UUID:
 def aside(session: Session) -> UUID:
     new = NewItem(Cause.NO_CODE, place="Shelf 4", description="blue box")
     return unidentified.put_aside(session, db.new_id(), new=new, actor=ALICE, now=NOW, today=TODAY).id
+
+
+def make_recap(session: Session, derogation_id: UUID) -> UUID:
+    period = Period(derogation_id, TODAY - timedelta(days=30), TODAY - timedelta(days=1), least_count=5)
+    made = recaps.make_recap(session, db.new_id(), period=period, locale="en", actor=ALICE, now=NOW, today=TODAY)
+    return made.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "use_id": use,
         "operation_id": operation.id,
         "incident_id": incident,
+        "recap_id": make_recap(session, derogation),
         "document_id": document,
         "message_id": message(session, document),
         "token_id": _token.id,

@@ -21,6 +21,8 @@ from tracker.followups import queries as followups
 from tracker.followups.queries import LateReport
 from tracker.followups.rules import sent_before
 from tracker.outbox import queries as outbox
+from tracker.recaps import queries as recaps
+from tracker.recaps.rules import DueState
 from tracker.requests import queries as requests
 from tracker.unidentified import queries as unidentified
 from tracker.vigilance.models import Incident
@@ -75,6 +77,7 @@ def home() -> Response:
             *_theatre(session, actor, now),
             *_vigilance(session, actor, now),
             *_requests(session, actor, now),
+            *_recaps(session, actor, now),
             *_mail(session, actor, now),
             *_office(actor),
         ]
@@ -197,6 +200,24 @@ def _requests(session: Session, actor: Actor, now: datetime) -> list[Todo]:
     return [Todo(_("Requests that stand still"), text, url_for("requests.index"), _("See"), count, "soon")] * (
         count > 0
     )
+
+
+def _recaps(session: Session, actor: Actor, now: datetime) -> list[Todo]:
+    if not actor.can(Permission.RECAP_WRITE):
+        return []
+    lead_days = http.web().values["recap_lead_days"]
+    due = recaps.list_due(session, today=clock.paris_day(now), now=now, lead_days=lead_days)
+    return [
+        Todo(
+            _("Recap for %(company)s", company=one.standing.manufacturer_name),
+            _("%(designation)s: anniversary on %(day)s.", designation=one.standing.designation, day=day),
+            url_for("recaps.new", derogation=one.standing.id),
+            _("Prepare the recap"),
+            urgency="urgent" if one.due.state is DueState.LATE else "soon",
+        )
+        for one in due
+        for day in [http.written_day(one.due.anniversary)]
+    ]
 
 
 def _office(actor: Actor) -> list[Todo]:

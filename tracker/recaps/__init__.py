@@ -1,4 +1,5 @@
-"""The yearly recap of the elements used, which the manufacturer sends to ANSM at each anniversary.
+"""The recap of the elements used under an annual derogation, which the manufacturer owes ANSM at each anniversary.
 
-Nouns: recap (*bilan annuel*), period. Source: ANSM, partial revisions, page for manufacturers of 06/03/2024.
+The hospital tells the manufacturer what it used, by reference, lot and month, and never for whom. Nouns: recap
+(*récapitulatif*), period, stretch. Source: ANSM, page for manufacturers of 06/03/2024, partial revisions.
 """

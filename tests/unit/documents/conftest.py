@@ -15,6 +15,7 @@ from tracker.findings.rules import Outcome
 from tracker.labels.documents import LabelData, LabelsData, layout_data
 from tracker.labels.rules import BUILT_IN
 from tracker.patients.rules import Sex
+from tracker.recaps.documents import LineData, RecapData, StretchData, UnitsData
 from tracker.reception.documents import SlipData, SlipLineData
 from tracker.requests.documents import AlternativeData, AttachmentData, DossierData, PointData, SignatureData
 from tracker.use.documents import ImplantCardData, PatientDocumentData
@@ -313,4 +314,25 @@ def dossier() -> DossierData:
         alternatives=[AlternativeData(name="ANATOMIC", why_not="ne s’adapte pas à l’embase")],
         attachments=[AttachmentData(title="Étude", sha256="a" * 64)],
         signature=SignatureData(name="Dr Camille Fictif", signed_at="2026-11-22T09:15:00+01:00", sha256="b" * 64),
+    )
+
+
+@pytest.fixture
+def recap() -> RecapData:
+    return RecapData(
+        **HEAD,
+        designation="Inserts mobiles de révision SCORE",
+        manufacturer="Amplitude",
+        first_day="2025-07-27",
+        last_day="2026-07-26",
+        stretches=[
+            StretchData(first="2025-07-01", last="2025-07-01"),
+            StretchData(first="2025-08-01", last="2026-07-01"),
+        ],
+        lines=[LineData(reference="1-020163C", designation="SCORE", lot="A1", counts=[5, 6], total=11)],
+        units=[UnitsData(reference="1-020163C", state="released", count=3, is_left=True)],
+        incidents=["MV-2026-0007"],
+        use_count=11,
+        least_count=5,
+        sha256="c" * 64,
     )

@@ -25,6 +25,7 @@ TEMPLATES = {
     ),
     "labels": ("labels/labels", "Étiquettes d’exemplaires", "Labels of units"),
     "slip": ("reception/slip", "Bordereau de réception", "Reception slip"),
+    "recap": ("recaps/recap", "Récapitulatif des éléments utilisés", "Recap of the elements used"),
     "dossier": ("requests/dossier", "Demande de dérogation", "Request for a derogation"),
     "notice": ("consents/notice", "Information et consentement", "Information and consent"),
 }

@@ -26,7 +26,7 @@ from tracker.accounts import service as accounts
 from tracker.accounts import views as accounts_views
 from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
 from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
-from tracker.actor import Actor, Permission
+from tracker.actor import Actor
 from tracker.alerts import views as alerts_views
 from tracker.alerts.rules import MAIL_JOB, SILENCE_ALARMS
 from tracker.arrivals import api as arrivals_api
@@ -46,7 +46,6 @@ from tracker.devices import views as devices_views
 from tracker.dispositions import api as dispositions_api
 from tracker.dispositions import views as dispositions_views
 from tracker.documents import views as documents_views
-from tracker.errors import N_
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.followups import api as followups_api
@@ -55,6 +54,7 @@ from tracker.imports import api as imports_api
 from tracker.imports import views as imports_views
 from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
+from tracker.menu import menu_of
 from tracker.operations import api as operations_api
 from tracker.operations import views as operations_views
 from tracker.organisation import api as organisation_api
@@ -97,54 +97,6 @@ _CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One entry of the main menu."""
-
-    endpoint: str
-    label: str
-    icon: str
-    permission: Permission
-
-
-MENU = (
-    Place("alerts.home", N_("To do"), "house", Permission.ACCOUNT_USE),
-    Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
-    Place("reception.index", N_("Goods-in"), "box-seam", Permission.RECEPTION_WRITE),
-    Place("unidentified.index", N_("Tray: to identify"), "inbox", Permission.RECEPTION_WRITE),
-    Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
-    Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
-    Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
-    Place("devices.holds", N_("Holds"), "pause-circle", Permission.UNIT_READ),
-    Place("register.index", N_("Derogations"), "file-earmark-check", Permission.DEROGATION_READ),
-    Place("orientation.ask", N_("Which route?"), "signpost-split", Permission.DEROGATION_READ),
-    Place("requests.index", N_("Requests"), "file-earmark-text", Permission.REQUEST_READ),
-    Place("patients.index", N_("Patients"), "people", Permission.PATIENT_READ),
-    Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
-    Place("operations.index", N_("Planned operations"), "calendar2-week", Permission.USE_READ),
-    Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
-    Place("recaps.index", N_("Recaps"), "calendar2-check", Permission.RECAP_READ),
-    Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
-    Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
-    Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
-    Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
-    Place("workstations.index", N_("Barcode readers"), "keyboard", Permission.WORKSTATION_CALIBRATE),
-    Place("accounts.people", N_("Accounts"), "person-gear", Permission.PERSON_MANAGE),
-    Place("organisation.show", N_("Establishment"), "hospital", Permission.ESTABLISHMENT_MANAGE),
-    Place("audit.index", N_("Trail"), "link-45deg", Permission.AUDIT_READ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """One entry of the menu as a page shows it."""
-
-    label: str
-    href: str
-    icon: str
-    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +287,9 @@ def _page_context() -> dict[str, object]:
     actor = http.find_actor()
     return {
         "actor": _shown(actor) if actor else None,
-        "navigation": _navigation(actor) if actor else [],
+        "navigation": menu_of(actor, endpoint=request.endpoint or "", translate=gettext, address=url_for)
+        if actor
+        else [],
         "establishment": g.get("establishment"),
         "locale": str(get_locale() or "fr"),
         "locale_links": [
@@ -347,14 +301,6 @@ def _page_context() -> dict[str, object]:
 
 def _shown(actor: Actor) -> ShownActor:
     return ShownActor(actor.display_name, tuple(gettext(ROLE_LABELS[role]) for role in sorted(actor.roles)))
-
-
-def _navigation(actor: Actor) -> list[MenuItem]:
-    return [
-        MenuItem(gettext(place.label), url_for(place.endpoint), place.icon, place.endpoint == request.endpoint)
-        for place in MENU
-        if actor.can(place.permission)
-    ]
 
 
 _VIEWS = (

@@ -29,6 +29,7 @@ from wtforms import (
 from wtforms.validators import DataRequired
 
 from tracker import phrases, pieces
+from tracker.menu import MenuGroup, MenuItem
 
 TRACKER = Path(__file__).parents[2] / "tracker"
 CATALOGUE = TRACKER / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -82,16 +83,6 @@ class Span:
     ends_on: date | None
     status: str
     href: str = "#"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One entry of the menu."""
-
-    label: str
-    icon: str
-    href: str = "#"
-    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +153,16 @@ SPANS = (
     Span("CINY", date(2025, 6, 1), date(2027, 3, 31), "in_force"),
     Span("ACOR", date(2027, 1, 1), None, "end_unknown"),
 )
-MENU = (Place("À faire", "house"), Place("Réception", "upc-scan", current=True), Place("Exemplaires", "boxes"))
+MENU = (
+    MenuGroup("", (MenuItem("À faire", "/", "house", current=False),)),
+    MenuGroup(
+        "Réception",
+        (
+            MenuItem("Réceptionner", "/", "upc-scan", current=True),
+            MenuItem("Exemplaires", "/", "boxes", current=False),
+        ),
+    ),
+)
 
 
 def compile_catalogue(folder: Path) -> Path:

@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from scanners import Scan, Status, Udi
+from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
 from scanners.readers.isolation import read_isolated
 from scanners.readers.reading import ImageReading
-from scanners.udi.symbology import GS1
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.arrivals import queries as deliveries
@@ -41,7 +41,6 @@ bp = Blueprint("reception", __name__, template_folder="templates")
 PAGE_LENGTH = 50
 BENCH_LENGTH = 20
 """Last scans in sight on the bench; the others are a click away."""
-_GS1_PREFIXES = tuple(sorted(f"]{identifier}" for identifier in GS1))
 
 
 class BarcodesMissing(NotFound):
@@ -75,12 +74,14 @@ class Pending:
     """A code that says too little for a verdict: nothing is written before the next step."""
 
     kind: str
-    """``half``: the other symbol of the label is needed; ``pack``: the number of units is."""
+    """``half``: the other symbol of the label is needed; ``pack``: the number of units is; ``choice``: a person says
+    which codes of a photo are of one unit."""
     reception_id: UUID
     raw: str
     sentence: str
     next_step: str
     announced: str = ""
+    symbols: tuple[forms.SeenSymbol, ...] = ()
 
 
 def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
@@ -127,7 +128,7 @@ def _read_again(line: LineView) -> Scan | None:
         return None
     text, today = line.raw_scan.decode("utf-8", "surrogatepass"), clock.paris_day(line.at)
     if line.entry_method is EntryMethod.PHOTO:
-        return forms.read_text(text, today=today, group_separator_known=text.startswith(_GS1_PREFIXES))
+        return read_symbols(text.split(SYMBOL_SEPARATOR), reference_date=today)
     return forms.read_label(line.reader, text, today=today, keyed=line.keyed).scan
 
 
@@ -210,7 +211,9 @@ def receive(reception_id: UUID) -> Response:
     except PackToCount as error:
         shown = [_pack_to_count(reception_id, raw, error)]
     except (InvalidInput, Conflict, RuleRefused) as error:
-        return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error, value=raw)
+        if not isinstance(error, forms.PhotoDoubtful) or not error.symbols:
+            return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error, value=raw)
+        shown = [_choice(reception_id, error)]
     if http.wants_fragment():
         return make_response("".join(_fragment(card) for card in shown))
     if isinstance(shown[0], Pending):
@@ -221,12 +224,17 @@ def receive(reception_id: UUID) -> Response:
 def _raw_of_request() -> str:
     """Return what was scanned; after the first half of a label, both symbols."""
     first, raw = request.form.get("first", ""), request.form.get("raw", "")
-    return f"{first}{forms.SYMBOL_SEPARATOR}{raw}" if first and raw.strip() and first != raw else raw
+    return f"{first}{SYMBOL_SEPARATOR}{raw}" if first and raw.strip() and first != raw else raw
 
 
 def _pack_to_count(reception_id: UUID, raw: str, error: PackToCount) -> Pending:
     announced = str(error.data["announced"])
     return Pending("pack", reception_id, raw, http.error_sentence(error), http.sentence(error.next_step), announced)
+
+
+def _choice(reception_id: UUID, error: forms.PhotoDoubtful) -> Pending:
+    next_step = _("Tick those that stand on one box, receive it, then tick those of the next one.")
+    return Pending("choice", reception_id, "", http.error_sentence(error), next_step, symbols=error.symbols)
 
 
 def _fragment(card: Card | Pending) -> str:
@@ -250,7 +258,7 @@ def _receive(reception_id: UUID, raw: str) -> list[Card | Pending]:
     if rules.is_half(read) and request.form.get("alone") != "1" and count is None:
         return [_half(reception_id, raw, read)]
     boxes = [Box(read, method, count=count, reader=arrived.reader, keyed=arrived.keyed)]
-    if read.status is Status.INVALID and forms.SYMBOL_SEPARATOR in raw:
+    if read.status is Status.INVALID and SYMBOL_SEPARATOR in raw:
         boxes = _apart(arrived.reader, raw, now)  # two labels, not two halves of one
     arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(boxes)]
     lines = _take(reception_id, arrivals, now)
@@ -267,7 +275,7 @@ def _half(reception_id: UUID, raw: str, read: Scan) -> Pending:
 def _apart(reader: Reader, raw: str, now: datetime) -> list[Box]:
     """Return two symbols that do not belong together, each by itself."""
     today = clock.paris_day(now)
-    reads = [reader.read(text, today=today).scan for text in raw.split(forms.SYMBOL_SEPARATOR, 1)]
+    reads = [reader.read(text, today=today).scan for text in raw.split(SYMBOL_SEPARATOR, 1)]
     return [Box(read, EntryMethod.SCANNED, reader=reader) for read in reads]
 
 
@@ -320,6 +328,9 @@ def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
     """Return what the request carries: the photo where there is one, else the text."""
     photo = request.files.get("photo")
     today = clock.paris_day(now)
+    chosen = request.form.getlist("symbol")
+    if chosen:
+        return Capture(forms.read_chosen(chosen, today=today), Reader()), EntryMethod.PHOTO
     if photo is not None and photo.filename:
         read = forms.read_photo(photo.read(), today=today, reader=_read_image)
         return Capture(read, Reader()), EntryMethod.PHOTO

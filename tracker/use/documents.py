@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NotRequired, TypedDict
 
-from scanners import PatientIdentity, Standard, Status, scan
+from scanners import PatientIdentity, Standard, Status
+from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
 from scanners.symbols import datamatrix
 from scanners.symbols.pattern import SymbolRefused
 from scanners.udi import gs1_brackets, ins
@@ -148,11 +149,13 @@ def scanned_udi(unit: UnitView) -> str:
     GS1 identifiers stand in brackets (MDR annex VI part C, human readable interpretation).
     """
     raw = (unit.raw_scan or b"").decode("utf-8", "replace")
-    read = scan(raw, reference_date=unit.created_at.date())
-    if read.status is not Status.OK or read.udi is None or read.udi.udi_di != unit.udi_di:
+    read = read_symbols(raw.split(SYMBOL_SEPARATOR), reference_date=unit.created_at.date())
+    if read is None or read.status is not Status.OK or read.udi is None or read.udi.udi_di != unit.udi_di:
         return ""
     if read.standard is Standard.GS1:
         return gs1_brackets.format(read.elements)
+    if SYMBOL_SEPARATOR in raw:
+        return ""  # two symbols that no standard writes as one
     return "".join(c for c in raw if c.isprintable()).removeprefix(f"]{read.symbology}")
 
 

@@ -89,6 +89,7 @@ def test_a_month_with_enough_uses_stands_alone_and_the_rest_is_joined() -> None:
     stretches = rules.stretches_of(uses, period=PERIOD, least_count=5)
 
     assert [(one.label, one.count) for one in stretches] == [("2025-03/2025-04", 5), ("2025-05/2026-03", 6)]
+    assert [one.months for one in stretches] == ["03/2025 – 04/2025", "05/2025 – 03/2026"]
 
 
 def test_few_uses_are_told_without_any_month() -> None:

@@ -142,7 +142,7 @@ def workbook(recap: Recap, words: WorkbookWords, *, title: str, made_at: datetim
         book.set_properties({"title": title, "created": made_at.replace(tzinfo=None)})
         bold = book.add_format({"bold": True})
         used = book.add_worksheet(words.used)
-        months = [one.label for one in recap.stretches]
+        months = [one.months for one in recap.stretches]
         _write_row(used, 0, [words.reference, words.designation, words.lot, *months, words.total], style=bold)
         for number, line in enumerate(recap.lines, start=1):
             _write_row(used, number, [line.reference, line.designation, line.lot, *line.counts, line.total])

@@ -79,6 +79,12 @@ class Stretch:
         first, last = f"{self.first:%Y-%m}", f"{self.last:%Y-%m}"
         return first if first == last else f"{first}/{last}"
 
+    @property
+    def months(self) -> str:
+        """Return the months as people read them: ``01/2026`` or ``01/2026 – 03/2026``."""
+        first, last = f"{self.first:%m/%Y}", f"{self.last:%m/%Y}"
+        return first if first == last else f"{first} – {last}"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

@@ -46,6 +46,8 @@ from tracker.devices import views as devices_views
 from tracker.dispositions import api as dispositions_api
 from tracker.dispositions import views as dispositions_views
 from tracker.documents import views as documents_views
+from tracker.effects import api as effects_api
+from tracker.effects import views as effects_views
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.followups import api as followups_api
@@ -325,6 +327,7 @@ _VIEWS = (
     organisation_views.bp,
     outbox_views.bp,
     patients_views.bp,
+    effects_views.bp,
     publications_views.bp,
     recaps_views.bp,
     reception_views.bp,
@@ -352,6 +355,7 @@ _APIS = (
     operations_api.api,
     organisation_api.api,
     orientation_api.api,
+    effects_api.api,
     publications_api.api,
     recaps_api.api,
     reception_api.api,

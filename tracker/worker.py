@@ -17,6 +17,7 @@ from tracker import clock, db, schedule
 from tracker.alerts.jobs import warning_job
 from tracker.audit.jobs import heads_job
 from tracker.dispositions.jobs import expire_job
+from tracker.effects.jobs import effects_job
 from tracker.imports.jobs import import_job
 from tracker.organisation import queries as organisation
 from tracker.outbox.jobs import deliver_job
@@ -41,6 +42,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         ),
         reminder_job(patience=timedelta(days=settings.request_reminder_days), public_url=settings.public_url),
         reading_job(),
+        effects_job(public_url=settings.public_url),
         expire_job(),
         import_job(),
         heads_job(

@@ -34,6 +34,7 @@ class ConsentEvent(Tenant, Base):
     __tablename__ = "consent_event"
     __table_args__ = (
         Index("ix_consent_event_patient_id", "patient_id", "derogation_id", "at"),
+        Index("ix_consent_event_derogation_id", "derogation_id", "patient_id", "at"),
         Index("ix_consent_event_informed", "establishment_id", "at", postgresql_where=text("kind = 'informed'")),
         Index("ix_consent_event_emergency", "establishment_id", "at", postgresql_where=text("kind = 'emergency'")),
     )

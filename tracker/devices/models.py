@@ -97,6 +97,7 @@ class Hold(Tenant, Base):
     __table_args__ = (
         Index("ix_hold_open", "device_id", postgresql_where=text("closed_at is null")),
         Index("ix_hold_device_id", "device_id"),
+        Index("ix_hold_derogation", "source_ref", postgresql_where=text("cause = 'derogation'")),
         Index("ix_hold_waiting", "establishment_id", "opened_at", "id", postgresql_where=text("closed_at is null")),
     )
 

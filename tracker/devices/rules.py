@@ -112,6 +112,9 @@ REASON_LABELS: Mapping[str, str] = {
     "clinical-reason-missing": N_("the clinician's written reason is missing"),
     "patient-cap-reached": N_("the number of patients that the derogation allows is reached"),
     "expiry-conflict": N_("two expiry dates disagree"),
+    "derogation-suspended": N_("the derogation is suspended"),
+    "derogation-withdrawn": N_("the derogation is withdrawn"),
+    "derogation-reinstated": N_("the derogation is in force again"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
 }

@@ -19,6 +19,7 @@ class MessageKind(enum.StrEnum):
     INCIDENT_COPY = "incident_copy"
     VIGILANCE_WARNING = "vigilance_warning"
     REQUEST_REMINDER = "request_reminder"
+    DEROGATION_EFFECT = "derogation_effect"
 
 
 class MessageState(enum.StrEnum):
@@ -37,6 +38,7 @@ KIND_LABELS: Mapping[MessageKind, str] = {
     MessageKind.INCIDENT_COPY: N_("Copy of an incident report"),
     MessageKind.VIGILANCE_WARNING: N_("Warning on a late acknowledgement"),
     MessageKind.REQUEST_REMINDER: N_("Reminder of a request for a derogation"),
+    MessageKind.DEROGATION_EFFECT: N_("Derogation suspended or withdrawn"),
 }
 
 LEASE = timedelta(minutes=10)

@@ -172,6 +172,8 @@ def test_the_keys_that_the_box_sends_are_those_that_were_pressed(browser: Browse
         "request", lambda request: sent.append(request.post_data or "") if request.method == "POST" else None
     )
 
+    expect(walker.page.locator("p[data-scan-shortcut]")).to_be_visible()  # the page's scripts listen
+
     walker.scan("]d1\x1dx")
     expect(walker.newest_card()).to_be_visible()
 

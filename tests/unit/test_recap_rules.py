@@ -95,7 +95,6 @@ def test_a_month_with_enough_uses_stands_alone_and_the_rest_is_joined() -> None:
 def test_few_uses_are_told_without_any_month() -> None:
     recap = rules.make_recap(used(date(2025, 4, 2)), (), (), period=PERIOD, least_count=5)
 
-    assert recap.is_told_as_one
     assert [one.label for one in recap.stretches] == ["2025-03/2026-03"]
 
 

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,8 @@ from tests.hospital import ALICE, BOB, CHARLIE, HOSPITAL_A, TODAY
 from tests.web.conftest import Program
 from tracker import clock, db
 from tracker.actor import Actor
+from tracker.requests.api import PointCode
+from tracker.requests.rules import POINTS
 
 WithToken = Callable[[Actor], Program]
 PDF = {"filename": "letter.pdf", "content_base64": b64encode(b"%PDF-1.7 a letter").decode()}
@@ -21,6 +24,10 @@ NOW_DAY = clock.paris_day(clock.utc_now()).isoformat()
 def make(database: db.Database, maker: Callable[..., UUID], **options: object) -> str:
     with db.transaction(database, HOSPITAL_A) as session:
         return f"/api/v1/requests/{maker(session, **options)}"
+
+
+def test_the_api_knows_every_point_of_the_application_and_no_other() -> None:
+    assert list(get_args(PointCode)) == [point.code for point in POINTS]
 
 
 def new() -> str:

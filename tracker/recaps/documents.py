@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from tracker.devices.rules import ON_HAND
 from tracker.documents.documents import DocumentHead, Locale
 from tracker.organisation.models import Establishment
 from tracker.recaps.rules import Recap
@@ -42,8 +41,6 @@ class UnitsData(TypedDict):
     reference: str
     state: str
     count: int
-    is_left: bool
-    """In the hospital, and may still be used or stopped."""
 
 
 class RecapData(DocumentHead):
@@ -103,10 +100,7 @@ def recap_data(source: RecapSource, *, locale: Locale, number: str, now: datetim
             )
             for one in recap.lines
         ],
-        units=[
-            UnitsData(reference=one.reference, state=one.state.value, count=one.count, is_left=one.state in ON_HAND)
-            for one in recap.units
-        ],
+        units=[UnitsData(reference=one.reference, state=one.state.value, count=one.count) for one in recap.units],
         incidents=list(recap.incidents),
         use_count=recap.use_count,
         least_count=recap.least_count,

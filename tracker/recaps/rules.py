@@ -119,11 +119,6 @@ class Recap:
         """Return how many elements were used in the period."""
         return sum(line.total for line in self.lines)
 
-    @property
-    def is_told_as_one(self) -> bool:
-        """Test whether there are too few uses to tell any time but the period."""
-        return len(self.stretches) == 1
-
 
 class RecapPeriodWrong(InvalidInput):
     """The period ends before it begins, after yesterday, or is too long."""

@@ -330,7 +330,7 @@ def recap() -> RecapData:
             StretchData(first="2025-08-01", last="2026-07-01"),
         ],
         lines=[LineData(reference="1-020163C", designation="SCORE", lot="A1", counts=[5, 6], total=11)],
-        units=[UnitsData(reference="1-020163C", state="released", count=3, is_left=True)],
+        units=[UnitsData(reference="1-020163C", state="released", count=3)],
         incidents=["MV-2026-0007"],
         use_count=11,
         least_count=5,

@@ -1,6 +1,7 @@
 """The readers of a hospital in a real browser: a mangled keyboard put right, a camera, a dropped photo."""
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ _KEYS = {chr(29): ("BracketRight", True)} | {
 
 def type_as_a_us_reader_on_azerty(page: Page, text: str) -> None:
     """Send what a browser on an AZERTY computer gets from a reader set to US: its keys, and what they write there."""
+    expect(page.locator("p[data-scan-shortcut]")).to_be_visible()  # the page's scripts listen
     presses = []
     for character in text:
         code, control = _KEYS.get(character.lower(), ("Unidentified", False))
@@ -144,8 +146,28 @@ def test_a_browser_without_a_camera_says_so_and_a_dropped_photo_is_read(browser:
 
     walker.page.get_by_text("Utiliser la caméra").click()
     walker.expect_text("Il n’y a pas de caméra ici")
-    photo = base64.b64encode(datamatrix.png("(01)02059000011019(17)401231(10)B7(21)DROP1")).decode()
-    walker.page.evaluate(
+    drop(walker.page, "DROP1")
+    expect(walker.newest_card()).to_contain_text("DROP1")
+    walker.look("photo-deposee")
+    drop(walker.page, "DROP2", "DROP3")
+    expect(walker.newest_card()).to_contain_text("Quels codes sont sur la boîte")
+    walker.look("photo-de-deux-boites")
+    walker.newest_card().get_by_label("DROP3").check()
+    walker.button("Réceptionner celle-ci").click()
+    expect(walker.newest_card()).to_contain_text("Accepté")
+    expect(walker.newest_card()).to_contain_text("DROP3")
+    assert walker.complaints == []
+
+
+def drop(page: Page, *serials: str) -> None:
+    """Drop a photo on the scan box, on which one label stands beside the other."""
+    labels = [Image.open(io.BytesIO(datamatrix.png(f"(01)02059000011019(17)401231(10)B7(21){one}"))) for one in serials]
+    view = Image.new("L", (400 * len(labels) + 100, 450), 255)
+    for place, label in enumerate(labels):
+        view.paste(label.convert("L"), (100 + 400 * place, 100))
+    written = io.BytesIO()
+    view.save(written, "PNG")
+    page.evaluate(
         """async (photo) => {
             const bytes = Uint8Array.from(atob(photo), (one) => one.charCodeAt(0));
             const dataTransfer = new DataTransfer();
@@ -155,12 +177,8 @@ def test_a_browser_without_a_camera_says_so_and_a_dropped_photo_is_read(browser:
                 box.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
             }
         }""",
-        photo,
+        base64.b64encode(written.getvalue()).decode(),
     )
-
-    expect(walker.newest_card()).to_contain_text("DROP1")
-    walker.look("photo-deposee")
-    assert walker.complaints == []
 
 
 def test_the_keys_that_the_box_sends_are_those_that_were_pressed(browser: Browser, hospital: Hospital) -> None:

@@ -28,6 +28,7 @@ class Walker:
         expect.set_options(timeout=_ANSWER_MILLISECONDS)
         self._walk = walk
         self._has_folded_menu = size == TELEPHONE
+        self._is_offline = False
         self._axe = Axe()
         self.page: Page = self._context.new_page()
         self._papers: list[bytes] = []
@@ -35,7 +36,11 @@ class Walker:
         self.pages_seen: list[str] = []
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda said: self.complaints.append(said.text) if is_complaint(said) else None)
+        self.page.on("console", self._note)
+
+    def _note(self, said: ConsoleMessage) -> None:
+        if is_complaint(said) and not (self._is_offline and "ERR_INTERNET_DISCONNECTED" in said.text):
+            self.complaints.append(said.text)
 
     def log_in(self, email: str) -> None:
         """Log in with the password of everybody."""
@@ -63,6 +68,20 @@ class Walker:
         if self._has_folded_menu:
             self.page.get_by_role("button", name="Menu", expanded=False).click()
 
+    def go_offline(self) -> None:
+        """Cut the network; what the browser says of it is no complaint."""
+        self._is_offline = True
+        self._context.set_offline(True)
+
+    def come_online(self) -> None:
+        """Bring the network back."""
+        self._context.set_offline(False)
+        self._is_offline = False
+
+    def forget_session(self) -> None:
+        """Lose the log-in, as when it ends in the middle of the work."""
+        self._context.clear_cookies(name="trace59_session")
+
     def link(self, name: str) -> Locator:
         """Return a link of the page."""
         return self.page.get_by_role("main").get_by_role("link", name=spelled(name)).first
@@ -75,11 +94,19 @@ class Walker:
         """Type as a barcode reader set up as a keyboard does: fast, group separators included, ended by Enter."""
         expect(self.page.locator("input:focus")).to_be_visible()  # nobody touches a mouse between two scans
         first, *others = text.split("\x1d")
-        self.page.keyboard.type(first, delay=_KEY_MILLISECONDS)
+        self._type(first)
         for piece in others:
             self.page.keyboard.press("Control+BracketRight")  # ASCII 29 on a keyboard
-            self.page.keyboard.type(piece, delay=_KEY_MILLISECONDS)
+            self._type(piece)
         self.page.keyboard.press("Enter")
+
+    def _type(self, text: str) -> None:
+        """Press the keys of a text; a reader holds Shift for a capital, and the page looks at the keys."""
+        for piece in re.findall("[A-Z]|[^A-Z]+", text):
+            if piece.isupper() and len(piece) == 1:
+                self.page.keyboard.press(f"Shift+{piece}")
+            else:
+                self.page.keyboard.type(piece, delay=_KEY_MILLISECONDS)
 
     def field(self, label: str) -> Locator:
         """Return the field with a label, whether it is required or optional."""

@@ -194,7 +194,8 @@ def _bench(
 
 
 def _card_context() -> dict[str, Any]:
-    return {"new_id": db.new_id, "may_receive": http.current_actor().can(Permission.RECEPTION_WRITE)}
+    actor = http.current_actor()
+    return {"new_id": db.new_id, "keep_for": actor.id, "may_receive": actor.can(Permission.RECEPTION_WRITE)}
 
 
 @bp.post("/receptions/<uuid:reception_id>/lines")

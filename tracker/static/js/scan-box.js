@@ -1,15 +1,19 @@
 /* Continuous scanning. One scan = one request id, made here; a retry sends the same id, so a lost answer never
-   makes a second unit. Scans are sent one after the other, in the order they were read. */
+   makes a second unit. Scans are sent one after the other, in the order they were read. On a bench that keeps its scans
+   (data-keep), one without an answer holds the next ones back, and all outlive a reload and a log-out. */
 
 import { Keys } from "./keys.js";
 import { playOutcome, setSound, soundIsOn } from "./sounds.js";
 import { uuid7 } from "./uuid7.js";
+import { forgetScan, keepScan, keptScans, mayKeep } from "./waiting-scans.js";
 
 const GROUP_SEPARATOR = "\u001d"; // FNC1 as a reader transmits it (GS1 General Specifications, section 7.8.3)
 const SEPARATOR_SHOWN = "\u2039GS\u203a"; // the control picture U+241D is missing from many fonts
 const ANSWER_LIMIT_MS = 15000;
 const WAIT_SHOWN_AFTER_MS = 200; // a quick answer shows no waiting card first
 const READER_KEY_GAP_MS = 50; // people do not press Tab this soon after a character; readers do
+const AGAIN_AFTER_MS = 5000; // how often a bench that keeps its scans tries again by itself
+const COUNT = /^[0-9]{1,3}$/; // no code of a device is this short: a number of units in a pack
 const REMEMBERED_KEYS = "trace59.keys";
 
 class ScanBox {
@@ -17,7 +21,10 @@ class ScanBox {
     this.form = form;
     this.input = form.querySelector("[data-scan-input]");
     this.results = document.getElementById(form.dataset.results);
-    this.line = Promise.resolve(); // scans wait here for their turn
+    this.queue = []; // scans wait here for their turn
+    this.isSending = false;
+    this.keepsFor = form.dataset.keep; // who scans, where scans outlive the page
+    this.pending = null; // the last answer, where it asks for a second code or for a number of units
     this.open = new Set(); // scans without an answer
     this.lastKeyAt = 0;
     this.keys = new Keys(this.input);
@@ -26,9 +33,30 @@ class ScanBox {
     form.addEventListener("submit", (event) => this.readSubmit(event));
     if (this.results) {
       form.elements.photo?.addEventListener("change", () => this.takePhoto());
+      this.results.addEventListener("submit", (event) => this.takeStep(event));
       this.showSoundButton();
     }
+    if (this.results && this.keepsFor) {
+      window.addEventListener("online", () => this.goOn());
+      setInterval(() => this.goOn(), AGAIN_AFTER_MS);
+      this.restore();
+    }
     this.showKeysChoice();
+  }
+
+  /** Take up the scans that an earlier page left without an answer. */
+  async restore() {
+    for (const kept of await keptScans(this.form.action)) {
+      const scan = { ...kept, photo: null };
+      const isMine = kept.person === this.keepsFor;
+      scan.card = this.makeCard(kept.problem ? "failed" : isMine ? "waiting" : "foreign", scan);
+      this.results.prepend(scan.card);
+      if (kept.problem) {
+        fill(scan.card, kept.problem);
+      } else if (isMine) {
+        this.send(scan);
+      }
+    }
   }
 
   /* Reading */
@@ -56,7 +84,8 @@ class ScanBox {
     const raw = this.input.value;
     if (raw.trim()) {
       this.input.value = "";
-      this.take({ id: uuid7(), raw, keys, photo: null });
+      const scan = { id: uuid7(), raw, keys, photo: null };
+      this.take(this.pending?.kind === "pack" && COUNT.test(raw) ? this.counted(scan) : scan);
     } else if (this.form.elements.photo?.files.length) {
       this.takePhoto();
     }
@@ -72,13 +101,22 @@ class ScanBox {
     }
   }
 
+  /** Return the pack that was asked about, with the number of units that was typed. */
+  counted(scan) {
+    const { raw, keys, first } = this.pending.scan;
+    return { ...scan, raw, keys, first, count: scan.raw };
+  }
+
   /* Sending */
 
-  take(scan) {
+  async take(scan) {
     scan.card = this.makeCard("waiting", scan);
     scan.card.hidden = true;
     this.results.prepend(scan.card);
     this.send(scan);
+    if (this.keepsFor) {
+      await keepScan(scan, this.form.action, this.keepsFor);
+    }
   }
 
   send(scan) {
@@ -86,54 +124,98 @@ class ScanBox {
     setTimeout(() => {
       scan.card.hidden = false;
     }, WAIT_SHOWN_AFTER_MS);
-    this.line = this.line.then(() => this.post(scan));
+    this.queue.push(scan);
+    this.goOn();
   }
 
+  /** Send what waits, in order; where scans are kept, stop at the first that gets no answer. */
+  async goOn() {
+    if (this.isSending) {
+      return;
+    }
+    this.isSending = true;
+    while (this.queue.length) {
+      const isAnswered = await this.post(this.queue[0]);
+      if (!isAnswered && this.keepsFor) {
+        break;
+      }
+      this.queue.shift();
+    }
+    this.isSending = false;
+  }
+
+  /** Post a scan and show its answer; false where there was none. */
   async post(scan) {
     const body = new FormData(this.form);
-    body.set("request_id", scan.id);
-    body.set(this.form.dataset.rawName, scan.raw);
-    body.set("keys", scan.keys);
+    if (this.pending?.kind === "half" && !scan.first) {
+      scan.first = this.pending.scan.raw;
+    }
+    const sent = { request_id: scan.id, keys: scan.keys, first: scan.first ?? "", count: scan.count ?? "" };
+    sent[this.form.dataset.rawName] = scan.raw;
+    for (const [name, value] of Object.entries(sent)) {
+      body.set(name, value);
+    }
     body.delete("photo");
     if (scan.photo) {
       body.set("photo", scan.photo);
     }
-    let response;
-    let text;
-    try {
-      response = await fetch(this.form.action, {
-        method: "POST",
-        body,
-        headers: { "X-Fragment": "1" },
-        credentials: "same-origin",
-        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-      });
-      text = await response.text();
-    } catch {
-      this.keep(scan, "unanswered"); // network down, server gone, or silent for too long
+    const answer = await ask(this.form.action, body);
+    if (!answer) {
+      return this.keep(scan, "unanswered"); // network down, server gone, or silent for too long
+    }
+    return this.readAnswer(scan, answer.response, answer.text);
+  }
+
+  /** Send a form of a card (a count, a correction, a choice) and put the answer in the card's place. */
+  async takeStep(event) {
+    const form = event.target;
+    if (!form.matches("[data-scan-step]")) {
       return;
     }
-    this.readAnswer(scan, response, text);
+    event.preventDefault();
+    const card = form.closest("article");
+    const answer = await ask(form.action, new FormData(form));
+    const cards = answer?.response.ok ? cardsOf(answer.text) : [];
+    if (!cards.length) {
+      if (answer) {
+        form.submit(); // the server's own page tells what is wrong, and keeps what was typed
+      } else {
+        card.before(this.makeCard("unanswered", { raw: "", photo: null }, { isMute: true }));
+      }
+      return;
+    }
+    this.settle(card.dataset.scan);
+    card.replaceWith(...cards);
+    playOutcome(cards[0].dataset.outcome);
+    this.announce(cards[0], cards[0].dataset.outcome === "refused");
+    this.focus();
   }
 
   readAnswer(scan, response, text) {
     if (response.status === 401 || response.redirected) {
-      this.keep(scan, "ended");
-      return;
+      this.renewToken();
+      return this.keep(scan, "ended");
     }
-    const answer = new DOMParser().parseFromString(text, "text/html");
-    const problem = answer.querySelector("[data-problem]");
-    const card = answer.body.firstElementChild;
-    if (problem) {
-      this.keep(scan, "failed", problem);
-      if (response.status < 500) {
-        this.open.delete(scan); // an answer: leaving the page loses nothing
+    const problem = new DOMParser().parseFromString(text, "text/html").querySelector("[data-problem]");
+    const cards = cardsOf(text);
+    if (problem && response.status < 500) {
+      scan.problem = wordsOf(problem);
+      this.open.delete(scan); // an answer: leaving the page loses nothing
+      this.keep(scan, "failed");
+      if (this.keepsFor) {
+        keepScan(scan, this.form.action, this.keepsFor);
       }
-    } else if (!card || response.status >= 500 || /<html/i.test(text)) {
-      this.keep(scan, "unanswered");
-    } else {
-      this.showAnswer(scan, [...answer.body.children].map((part) => document.adoptNode(part)));
+      return true;
     }
+    if (problem) {
+      scan.problem = wordsOf(problem);
+      return this.keep(scan, "failed");
+    }
+    if (!cards.length || response.status >= 500 || /<html/i.test(text)) {
+      return this.keep(scan, "unanswered");
+    }
+    this.showAnswer(scan, cards);
+    return true;
   }
 
   /* Showing */
@@ -141,35 +223,56 @@ class ScanBox {
   showAnswer(scan, parts) {
     this.open.delete(scan);
     parts[0].classList.add("verdict-new");
+    parts[0].dataset.scan = scan.id;
     scan.card.replaceWith(...parts);
     const said = parts.flatMap((part) => [part, ...part.querySelectorAll("[data-outcome]")]);
     const outcome = said.find((part) => part.dataset.outcome)?.dataset.outcome;
+    const asked = this.pending;
+    this.pending = parts[0].dataset.pending ? { kind: parts[0].dataset.pending, scan, card: parts[0] } : null;
+    if (asked && (scan.first === asked.scan.raw || (scan.count && scan.raw === asked.scan.raw))) {
+      asked.card.remove();
+      this.settle(asked.scan.id);
+    }
+    if (!this.pending) {
+      this.settle(scan.id);
+    }
     playOutcome(outcome);
     this.announce(parts[0], outcome === "refused" || !outcome);
     this.focusUnlessTyping();
   }
 
-  /** Keep a scan in sight that was not taken, with the reason. */
-  keep(scan, why, problem = null) {
+  /** Forget a scan that has its answer. */
+  settle(id) {
+    if (this.keepsFor && id) {
+      forgetScan(id);
+    }
+  }
+
+  /** Keep a scan in sight that was not taken, with the reason, and return false: it has no answer yet. */
+  keep(scan, why) {
+    if (scan.card.dataset.kept === why && this.keepsFor) {
+      return false; // tried again by itself: nothing new to say
+    }
     const card = this.makeCard(why, scan);
-    if (problem) {
-      fillFromProblem(card, problem);
+    if (why === "failed") {
+      fill(card, scan.problem);
     }
     scan.card.replaceWith(card);
     scan.card = card;
     playOutcome("refused");
     this.announce(card, true);
     this.focusUnlessTyping();
+    return false;
   }
 
-  makeCard(kind, scan) {
+  makeCard(kind, scan, { isMute = false } = {}) {
     const card = this.form
       .querySelector(`[data-scan-template="${kind}"]`)
       .content.firstElementChild.cloneNode(true);
     card.querySelector("[data-raw]").textContent = scan.photo
       ? scan.photo.name
-      : scan.raw.replaceAll(GROUP_SEPARATOR, SEPARATOR_SHOWN);
-    if (kind === "waiting") {
+      : (mayKeep(scan) ? scan.raw : "").replaceAll(GROUP_SEPARATOR, SEPARATOR_SHOWN);
+    if (kind === "waiting" || isMute) {
       card.querySelector("[data-actions]").remove();
       return card;
     }
@@ -189,11 +292,18 @@ class ScanBox {
     if (kind !== "unanswered") {
       await this.renewToken();
     }
-    this.send(scan);
+    delete scan.problem;
+    if (this.queue.includes(scan)) {
+      this.goOn();
+    } else {
+      this.send(scan);
+    }
   }
 
   putBack(scan) {
     this.open.delete(scan);
+    this.queue = this.queue.filter((other) => other !== scan);
+    this.settle(scan.id);
     scan.card.remove();
     this.input.value = scan.raw;
     this.keys.giveUp();
@@ -263,18 +373,41 @@ class ScanBox {
   }
 }
 
-function fillFromProblem(card, problem) {
-  const copy = (from, to) => {
-    const found = problem.querySelector(`[data-problem-${from}]`);
-    const place = card.querySelector(`[data-${to}]`);
-    place.textContent = found?.textContent.trim() ?? "";
-    place.hidden = !found;
-    return Boolean(found);
-  };
-  copy("title", "word");
-  copy("detail", "sentence");
-  copy("next", "next");
-  card.querySelector("[data-reference-line]").hidden = !copy("reference", "reference");
+/** Ask the server for a fragment; null where no answer came. */
+async function ask(address, body) {
+  try {
+    const response = await fetch(address, {
+      method: "POST",
+      body,
+      headers: { "X-Fragment": "1" },
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    });
+    return { response, text: await response.text() };
+  } catch {
+    return null;
+  }
+}
+
+function cardsOf(text) {
+  const answer = new DOMParser().parseFromString(text, "text/html");
+  return answer.querySelector("[data-problem]") || /<html/i.test(text)
+    ? []
+    : [...answer.body.children].map((part) => document.adoptNode(part));
+}
+
+function wordsOf(problem) {
+  const read = (name) => problem.querySelector(`[data-problem-${name}]`)?.textContent.trim() ?? "";
+  return { word: read("title"), sentence: read("detail"), next: read("next"), reference: read("reference") };
+}
+
+function fill(card, words) {
+  for (const [name, value] of Object.entries(words)) {
+    const place = card.querySelector(`[data-${name}]`);
+    place.textContent = value;
+    place.hidden = !value;
+  }
+  card.querySelector("[data-reference-line]").hidden = !words.reference;
 }
 
 function isEditable(element) {
@@ -323,7 +456,7 @@ function catchKeys(boxes) {
     current.input.focus(); // the character that is being typed lands in the box
   });
   window.addEventListener("beforeunload", (event) => {
-    if (boxes.some((box) => box.open.size)) {
+    if (boxes.some((box) => [...box.open].some((scan) => !box.keepsFor || !mayKeep(scan)))) {
       event.preventDefault(); // scans are kept on this page that the server has not answered
     }
   });

@@ -266,7 +266,7 @@ def test_a_reference_that_enters_later_is_shown_as_such(person: LogIn, score: UU
     page = alice.get(f"/derogations/{score}?day={(TODAY - timedelta(days=400)).isoformat()}")
     before = alice.get(f"/derogations/{score}?day=2024-01-01")
 
-    assert page.text.count("1-020163C") == 1
+    assert page.text.count(">1-020163C<") == 1
     assert before.text.count(">later<") == 20
 
 
@@ -350,7 +350,7 @@ def test_a_scope_in_words_is_read_by_the_pharmacist(person: LogIn, database: db.
     assert shown.status_code == 200
     assert [answer.status_code for answer in answers] == [303, 303]
     assert "reading: Named in the title" in page.text
-    assert page.text.count("T-1416") == 1
+    assert page.text.count(">T-1416<") == 1
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,20 @@ from werkzeug.test import TestResponse
 from tests.care import MARIE, make_use
 from tests.gate import LABEL, LABEL_OF_UNIT, UDI, Case, make_case
 from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW
-from tests.stock import a_hold
+from tests.stock import a_hold, make_derogation, make_manufacturer
 from tests.web.conftest import Person, Program
-from tracker import db
+from tracker import clock, db
 from tracker.audit.models import AuditEntry
+from tracker.derogations import service as register
+from tracker.derogations.rules import DecisionKind
+from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.rules import UnitState
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.patients.rules import IdentityStatus
+from tracker.terms.rules import Conditions, FollowUp
 from tracker.use.models import DeviceUse
 
 LogIn = Callable[..., Person]
@@ -402,3 +406,41 @@ def test_pages_speak_french(person: LogIn, case: Case) -> None:
     assert "Ce dispositif peut être utilisé pour ce patient." in visitor.get(case.gate).text
     refused = visitor.post("/use/new", case.typed(intervention="complete_replacement")).text
     assert "La dérogation ne couvre que la reprise partielle" in refused
+
+
+def test_patient_criteria_are_shown_and_confirmed_before_use(person: LogIn, database: db.Database, case: Case) -> None:
+    conditions = Conditions(criteria=("over 18 years",), follow_up=(FollowUp(12, "X-ray"),))
+    changed = NewDecision(case.derogation_id, DecisionKind.CONDITIONS_CHANGED, NOW.date(), conditions=conditions)
+    with db.transaction(database, HOSPITAL_A) as session:
+        register.record_decision(session, db.new_id(), new=changed, actor=ALICE, now=clock.utc_now())
+    dora = person(DORA)
+
+    gate = dora.get(case.gate).text
+    refused = dora.post("/use/new", case.typed())
+    taken = dora.post("/use/new", case.typed(are_criteria_confirmed="y"))
+
+    assert "over 18 years" in gate
+    assert "X-ray" in gate
+    assert "fulfils every criterion" in gate
+    assert (refused.status_code, count(database)) == (409, 1)
+    assert "Nobody has confirmed" in refused.text
+    assert taken.status_code == 303
+    assert "Confirmed: the patient fulfils over 18 years" in dora.get(taken.headers["Location"]).text
+
+
+def test_the_log_and_the_incidents_are_narrowed_to_one_derogation(
+    person: LogIn, database: db.Database, case: Case
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        unit = devices.get_unit(session, case.number)
+        make_use(session, unit.id, patient_id=case.patient_id, derogation_id=case.derogation_id)
+        other = make_derogation(session, make_manufacturer(session, "Other"))
+    alice = person(ALICE)
+
+    sheet = alice.get(f"/derogations/{case.derogation_id}").text
+    shown = [case.number in alice.get(f"/uses?derogation={id_}").text for id_ in (case.derogation_id, other)]
+
+    assert f"/uses?derogation={case.derogation_id}" in sheet
+    assert shown == [True, False]
+    assert "under this derogation" in alice.get(f"/incidents?derogation={other}").text
+    assert alice.get(f"/uses?derogation={db.new_id()}").status_code == 404

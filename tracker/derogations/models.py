@@ -170,6 +170,10 @@ class Calendar(Tenant, Base):
     """First day of the first grant."""
     changes_on: Mapped[list[date]] = mapped_column(ARRAY(Date()))
     """First day of every standing but the first, in order."""
+    statuses: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    """Status of every standing: small, so that a filter reads no long value of each row."""
+    last_days: Mapped[list[date | None]] = mapped_column(ARRAY(Date()))
+    """Last day of validity of every standing."""
     standings: Mapped[list[Any]]
     """One more than ``changes_on``; each a :class:`Worth`."""
     name_key: Mapped[str] = mapped_column(Text(collation="C"))

@@ -184,6 +184,8 @@ def read_calendar(session: Session, derogation_id: UUID) -> dict[str, Any]:
         "known_at": known_at,
         "begins_on": life.begins_on(known_at),
         "changes_on": [first_day for first_day, _worth in worths if first_day is not None],
+        "statuses": [worth.standing.status.value for _first_day, worth in worths],
+        "last_days": [worth.standing.valid_until for _first_day, worth in worths],
         "standings": [worth.as_json() for _first_day, worth in worths],
         "name_key": row[1],
         "search_text": row[2],

@@ -114,6 +114,9 @@ def show(derogation_id: UUID) -> Response:
             known=known,
             today=today,
             may_write=actor.can(Permission.DEROGATION_WRITE),
+            may_see_uses=actor.can(Permission.USE_READ),
+            may_see_incidents=actor.can(Permission.INCIDENT_READ),
+            may_see_units=actor.can(Permission.UNIT_READ),
         )
     )
 

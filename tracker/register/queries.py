@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.catalogue.models import Manufacturer
 from tracker.derogations.models import Calendar, Decision, Derogation, ScopeEntry, Worth
-from tracker.derogations.queries import IS_KNOWN, KEPT_WORTH, LINES, ORDER, DerogationStanding, folded, read_lines
+from tracker.derogations.queries import IS_KNOWN, LINES, ORDER, DerogationStanding, folded, read_lines
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 
 SHORTEST_REFERENCE = 3
 """Characters from which the beginning of a reference is searched: fewer would match most of the register."""
 _READ_AHEAD = 200
 """Lines read at once where a past knowledge is asked for, which calendars do not answer."""
+_PLACE_ON_DAY = func.width_bucket(cast(bindparam("day"), Date()), Calendar.changes_on) + 1  # arrays count from 1
 _AFTER_ALL = "\U0010ffff"  # sorts after every character that can follow the beginning of a reference
 
 
@@ -102,14 +103,11 @@ def _conditions(filters: RegisterFilters, after: UUID | None) -> list[ColumnElem
     ):
         if value is not None:
             conditions.append(column == value)
-    worth = KEPT_WORTH
+    status, last_day = Calendar.statuses[_PLACE_ON_DAY], Calendar.last_days[_PLACE_ON_DAY]
     if filters.status is not None:
-        conditions.append(or_(not_(IS_KNOWN), worth["status"].astext == filters.status.value))
+        conditions.append(or_(not_(IS_KNOWN), status == filters.status.value))
     if filters.ends_by is not None:
-        ends = and_(
-            worth["status"].astext == DerogationStatus.IN_FORCE.value,
-            cast(worth["valid_until"].astext, Date()) <= filters.ends_by,
-        )
+        ends = and_(status == DerogationStatus.IN_FORCE.value, last_day <= filters.ends_by)
         conditions.append(or_(not_(IS_KNOWN), ends))
     if filters.text.strip():
         conditions.append(_mentions(filters.text.strip()))

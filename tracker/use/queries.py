@@ -77,9 +77,13 @@ def find_use_of_device(session: Session, device_id: UUID) -> DeviceUse | None:
     return session.scalar(select(DeviceUse).where(DeviceUse.device_id == device_id))
 
 
-def list_uses(session: Session, *, before: tuple[date, UUID] | None, limit: int) -> Sequence[UseLine]:
-    """Return uses, newest first; ``before`` is the day and id to page on from."""
+def list_uses(
+    session: Session, *, before: tuple[date, UUID] | None, limit: int, derogation_id: UUID | None = None
+) -> Sequence[UseLine]:
+    """Return uses, newest first, all or those under one derogation; ``before`` is the day and id to page on from."""
     statement = _LINES.order_by(DeviceUse.used_on.desc(), DeviceUse.id.desc()).limit(limit)
+    if derogation_id is not None:
+        statement = statement.where(DeviceUse.derogation_id == derogation_id)
     if before is not None:
         used_on, use_id = before
         statement = statement.where(

@@ -308,13 +308,16 @@ def _make_papers(use_id: UUID, *, now: datetime) -> None:
 def index() -> Response:
     """Show the use log, newest first."""
     before = _cursor(request.args.get("day"), request.args.get("id", type=UUID))
+    derogation_id = request.args.get("derogation", type=UUID)
     with http.transaction() as session:
-        lines = queries.list_uses(session, before=before, limit=_PAGE + 1)
+        lines = queries.list_uses(session, before=before, limit=_PAGE + 1, derogation_id=derogation_id)
+        derogation = derogations.get_derogation(session, derogation_id) if derogation_id else None
     page = render_template(
         "use/index.html",
         lines=lines[:_PAGE],
         older=lines[_PAGE - 1].use if len(lines) > _PAGE else None,
         is_paged=before is not None,
+        derogation=derogation,
         intervention_words={code: _(label) for code, label in INTERVENTION_LABELS.items()},
     )
     return make_response(page)

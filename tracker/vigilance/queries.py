@@ -379,9 +379,17 @@ def find_lot_hold(session: Session, source_ref: str, *, definition_id: UUID, lot
     return session.scalar(statement.limit(1))
 
 
-def list_incidents(session: Session, *, before: int | None = None, limit: int = PAGE_SIZE) -> Sequence[IncidentLine]:
-    """Return incidents, newest first, those before the number ``before``; two SQL."""
+def list_incidents(
+    session: Session, *, before: int | None = None, derogation_id: UUID | None = None, limit: int = PAGE_SIZE
+) -> Sequence[IncidentLine]:
+    """Return incidents, newest first, those before the number ``before``; two SQL.
+
+    Under one derogation: those with a unit that was used under it.
+    """
     statement = _incident_lines().order_by(Incident.number.desc()).limit(limit)
+    if derogation_id is not None:
+        used = select(DeviceUse.device_id).where(DeviceUse.derogation_id == derogation_id)
+        statement = statement.where(Incident.device_id.in_(used))
     if before is not None:
         statement = statement.where(Incident.number < before)
     return _with_states(session, session.execute(statement).all())

@@ -17,6 +17,7 @@ from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
 from tracker.coverage.queries import Coverage
+from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
@@ -74,11 +75,13 @@ class Subject:
 def index() -> Response:
     """Show the incidents, newest first."""
     before = request.args.get("before", type=int)
+    derogation_id = request.args.get("derogation", type=UUID)
     months = rules.last_months(clock.paris_day(clock.utc_now()), _MONTHS_SHOWN)
     with http.transaction() as session:
-        lines = queries.list_incidents(session, before=before)
+        lines = queries.list_incidents(session, before=before, derogation_id=derogation_id)
+        derogation = derogations.get_derogation(session, derogation_id) if derogation_id else None
         waiting_count = queries.count_untransmitted(session)
-        counts = {} if before else queries.count_by_month(session, since=months[0])
+        counts = {} if before or derogation else queries.count_by_month(session, since=months[0])
     older = lines[-1].incident.number if len(lines) == queries.PAGE_SIZE else None
     page = render_template(
         "vigilance/index.html",
@@ -87,7 +90,8 @@ def index() -> Response:
         months=[{"label": format_date(month, "LLLL yyyy"), "count": counts.get(month, 0)} for month in months]
         if counts
         else [],
-        older=url_for("vigilance.index", before=older) if older else None,
+        older=url_for("vigilance.index", before=older, derogation=derogation_id) if older else None,
+        derogation=derogation,
         may_declare=http.current_actor().can(Permission.INCIDENT_DECLARE),
         state_words=_words(rules.STATE_LABELS),
     )

@@ -401,7 +401,7 @@ def test_a_correction_takes_the_references_of_the_wrong_decision_with_it(session
     assert terms.references_on(entries, TODAY, known_at=NOW) == {"1-020163C", "1-020164C"}
     assert terms.references_on(entries, TODAY, known_at=later) == {"1-020165D"}
     found = [
-        queries.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=known_at).is_listed
+        coverage_of.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=known_at).is_listed
         for known_at in (NOW, later)
     ]
     assert found == [True, False]
@@ -412,7 +412,7 @@ def test_a_correction_without_list_leaves_a_scope_in_words(session: Session) -> 
     service.record_decision(session, FIRST, new=grant(), actor=ALICE, now=NOW)
     service.record_decision(session, SECOND, new=grant(corrects_id=FIRST, added=()), actor=ALICE, now=NOW)
 
-    assert not queries.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=NOW).has_list
+    assert not coverage_of.get_coverage(session, ONE, reference="1-020163C", day=TODAY, known_at=NOW).has_list
 
 
 def test_the_calendar_answers_what_the_decisions_answer(session: Session) -> None:

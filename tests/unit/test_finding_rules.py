@@ -31,6 +31,8 @@ SAMPLE = {
     "fault": "check-digit",
     "state": "used",
     "system": "SCORE knee",
+    "sites": "CHU A",
+    "criteria": "adult",
 }
 
 

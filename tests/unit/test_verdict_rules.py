@@ -11,6 +11,7 @@ from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import USABLE, Finding, UnitState
 from tracker.findings.rules import Outcome
+from tracker.terms.rules import Conditions
 from tracker.verdicts import rules
 from tracker.verdicts.rules import (
     CoverageFacts,
@@ -366,3 +367,20 @@ def test_the_patients_label_carries_no_data_into_its_finding() -> None:
     verdict = decide(replace(GOOD, scan=scan(label, reference_date=TODAY), definition=None, coverages=()))
 
     assert verdict.findings == (Finding("patient-label"),)
+
+
+def test_a_box_for_other_establishments_is_refused_and_criteria_are_told() -> None:
+    here = covered(conditions=Conditions(sites=("CHU A",), criteria=("adult", "> 5 kg")))
+    elsewhere = covered(conditions=Conditions(sites=("CHU B", "CHU C"), is_allowed_here=False))
+
+    told = next(finding for finding in decide(here).findings if finding.code == "patient-criteria")
+    refused = decide(elsewhere)
+
+    assert (decide(here).outcome, told.data["criteria"]) == (Outcome.ACCEPTED, "adult; > 5 kg")
+    assert (refused.outcome, refused.findings[0].code) == (Outcome.REFUSED, "site-not-allowed")
+    assert refused.findings[0].data["sites"] == "CHU B; CHU C"
+
+
+def test_a_box_for_an_in_vitro_diagnostic_of_one_patient_is_kept_for_that_patient() -> None:
+    assert "derogation-individual" in codes(covered(kind=DerogationKind.IVD, has_patient=True))
+    assert "derogation-individual" not in codes(covered(kind=DerogationKind.IVD))

@@ -21,6 +21,7 @@ from tracker.devices.queries import UnitNotFound, UnitView
 from tracker.devices.rules import EntryMethod, HoldCause
 from tracker.errors import N_, InvalidInput
 from tracker.findings.rules import Outcome
+from tracker.terms.rules import NO_CONDITIONS
 from tracker.verdicts import rules
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, UnitFacts, Verdict
 from tracker.workstations.rules import Reader
@@ -359,6 +360,7 @@ def coverage_facts(coverage: Coverage) -> CoverageFacts:
         has_patient=coverage.patient_id is not None,
         implanted_system=coverage.implanted_system if coverage.partial_revision_only else "",
         is_fictional=coverage.is_fictional,
+        conditions=coverage.standing.conditions or NO_CONDITIONS,
         patient_cap=coverage.standing.patient_cap,
     )
 

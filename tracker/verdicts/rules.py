@@ -15,6 +15,7 @@ from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import USABLE, Finding, UnitState, is_past
 from tracker.findings.rules import FINDINGS, Outcome
+from tracker.terms.rules import NO_CONDITIONS, Conditions
 
 
 class Purpose(enum.StrEnum):
@@ -75,6 +76,7 @@ class CoverageFacts:
     implanted_system: str
     """The system whose partial revision is allowed; empty where any use is."""
     is_fictional: bool
+    conditions: Conditions = NO_CONDITIONS
     patient_cap: int | None = None
     """Most patients that ANSM allows; None where it set no number."""
     patient_count: int = 0
@@ -258,10 +260,14 @@ def _of_derogation(facts: Facts) -> Iterable[Finding]:
 
 
 def _of_patients(coverage: CoverageFacts, purpose: Purpose, data: dict[str, str]) -> Iterable[Finding]:
-    if coverage.kind is DerogationKind.INDIVIDUAL:
+    if coverage.kind is DerogationKind.INDIVIDUAL or coverage.has_patient:
         yield Finding("derogation-individual" if coverage.has_patient else "individual-patient-missing", data)
     if coverage.is_reason_missing:
         yield Finding("clinical-reason-missing", data)
+    if not coverage.conditions.is_allowed_here:
+        yield Finding("site-not-allowed", data | {"sites": "; ".join(coverage.conditions.sites)})
+    if coverage.conditions.criteria:
+        yield Finding("patient-criteria", data | {"criteria": "; ".join(coverage.conditions.criteria)})
     cap = coverage.patient_cap
     if purpose is Purpose.RECEIVE and cap is not None and coverage.patient_count >= cap:
         yield Finding("patient-cap-reached", data | {"cap": str(cap)})

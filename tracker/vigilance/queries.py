@@ -220,8 +220,7 @@ def get_incident(session: Session, incident_id: UUID) -> Incident:
     Raises:
         IncidentNotFound: there is none with this id here.
     """
-    incident = session.get(Incident, incident_id)
-    if incident is None:
+    if (incident := session.get(Incident, incident_id)) is None:
         raise IncidentNotFound(N_("There is no such incident."))
     return incident
 
@@ -379,17 +378,11 @@ def find_lot_hold(session: Session, source_ref: str, *, definition_id: UUID, lot
     return session.scalar(statement.limit(1))
 
 
-def list_incidents(
-    session: Session, *, before: int | None = None, derogation_id: UUID | None = None, limit: int = PAGE_SIZE
-) -> Sequence[IncidentLine]:
-    """Return incidents, newest first, those before the number ``before``; two SQL.
-
-    Under one derogation: those with a unit that was used under it.
-    """
-    statement = _incident_lines().order_by(Incident.number.desc()).limit(limit)
-    if derogation_id is not None:
-        used = select(DeviceUse.device_id).where(DeviceUse.derogation_id == derogation_id)
-        statement = statement.where(Incident.device_id.in_(used))
+def list_incidents(session: Session, *, before: int | None = None, under: UUID | None = None) -> Sequence[IncidentLine]:
+    """Return incidents, newest first, before a number; with units used under one derogation, or all; two SQL."""
+    statement = _incident_lines().order_by(Incident.number.desc()).limit(PAGE_SIZE)
+    if under is not None:
+        statement = statement.where(Incident.device_id.in_(select(DeviceUse.device_id).filter_by(derogation_id=under)))
     if before is not None:
         statement = statement.where(Incident.number < before)
     return _with_states(session, session.execute(statement).all())

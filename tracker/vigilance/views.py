@@ -78,7 +78,7 @@ def index() -> Response:
     derogation_id = request.args.get("derogation", type=UUID)
     months = rules.last_months(clock.paris_day(clock.utc_now()), _MONTHS_SHOWN)
     with http.transaction() as session:
-        lines = queries.list_incidents(session, before=before, derogation_id=derogation_id)
+        lines = queries.list_incidents(session, before=before, under=derogation_id)
         derogation = derogations.get_derogation(session, derogation_id) if derogation_id else None
         waiting_count = queries.count_untransmitted(session)
         counts = {} if before or derogation else queries.count_by_month(session, since=months[0])

@@ -3,8 +3,8 @@
 Calendars written before are marked as not computed: their decisions answer until the next one writes them again.
 
 Revision ID: 5b91e7c2d0a8
-Revises: e1f4a6d09b37
-Create Date: 2026-11-26 00:10
+Revises: 4f7a91c3e2d6
+Create Date: 2026-11-26 00:30
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "5b91e7c2d0a8"
-down_revision = "e1f4a6d09b37"
+down_revision = "4f7a91c3e2d6"
 branch_labels = None
 depends_on = None
 

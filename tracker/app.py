@@ -76,6 +76,7 @@ from tracker.register import views as register_views
 from tracker.requests import api as requests_api
 from tracker.requests import views as requests_views
 from tracker.sealing import KeyRing
+from tracker.slips import views as slips_views
 from tracker.stock import api as stock_api
 from tracker.stock import views as stock_views
 from tracker.unidentified import api as unidentified_api
@@ -333,6 +334,7 @@ _VIEWS = (
     reception_views.bp,
     register_views.bp,
     requests_views.bp,
+    slips_views.bp,
     stock_views.bp,
     unidentified_views.bp,
     use_views.bp,

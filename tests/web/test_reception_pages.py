@@ -379,8 +379,8 @@ def test_the_bench_shows_the_last_scans_and_leads_to_the_others(person: LogIn, b
     for _box in range(22):
         alice.fragment(f"/receptions/{bench}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
 
-    assert alice.get(f"/receptions/{bench}").text.count("<article") == 20 + 4  # four are templates of the scan box
-    assert alice.get(f"/receptions/{bench}?all=1").text.count("<article") == 22 + 4
+    assert alice.get(f"/receptions/{bench}").text.count("<article") == 20 + 5  # five are templates of the scan box
+    assert alice.get(f"/receptions/{bench}?all=1").text.count("<article") == 22 + 5
 
 
 @pytest.mark.parametrize("halves", [(f"]C101{GTIN}", "]C11740013110A1"), ("]C11740013110A1", f"]C101{GTIN}")])

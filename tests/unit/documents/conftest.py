@@ -16,8 +16,8 @@ from tracker.labels.documents import LabelData, LabelsData, layout_data
 from tracker.labels.rules import BUILT_IN
 from tracker.patients.rules import Sex
 from tracker.recaps.documents import LineData, RecapData, StretchData, UnitsData
-from tracker.reception.documents import SlipData, SlipLineData
 from tracker.requests.documents import AlternativeData, AttachmentData, DossierData, PointData, SignatureData
+from tracker.slips.documents import SlipData, SlipLineData
 from tracker.use.documents import ImplantCardData, PatientDocumentData
 from tracker.use.rules import Intervention, Side
 from tracker.vigilance.documents import (

@@ -24,7 +24,7 @@ TEMPLATES = {
         "Incident or risk of incident",
     ),
     "labels": ("labels/labels", "Étiquettes d’exemplaires", "Labels of units"),
-    "slip": ("reception/slip", "Bordereau de réception", "Reception slip"),
+    "slip": ("slips/slip", "Bordereau de réception", "Reception slip"),
     "recap": ("recaps/recap", "Récapitulatif des éléments utilisés", "Recap of the elements used"),
     "dossier": ("requests/dossier", "Demande de dérogation", "Request for a derogation"),
     "notice": ("consents/notice", "Information et consentement", "Information and consent"),

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from tracker.reception.documents import SlipData
+from tracker.slips.documents import SlipData
 
 Print = Callable[..., Any]
 
 
 def test_slip_lists_each_box_with_verdict_and_reason(slip: SlipData, print_document: Print) -> None:
-    printed = print_document("reception/slip", slip)
+    printed = print_document("slips/slip", slip)
 
     assert printed.says("R-2026-0042", "Amplitude", "C-88123", "22 novembre 2026 à 08:50", "Dominique Essai")
     assert printed.says("V7K-000451", "ACCEPTÉ", "REFUSÉ", "La dérogation a pris fin le 14 juin 2024.")
@@ -17,13 +17,13 @@ def test_slip_lists_each_box_with_verdict_and_reason(slip: SlipData, print_docum
 
 
 def test_slip_without_boxes_says_so(slip: SlipData, print_document: Print) -> None:
-    printed = print_document("reception/slip", slip, lines=[])
+    printed = print_document("slips/slip", slip, lines=[])
 
     assert printed.says("Aucune boîte n’a été contrôlée.")
 
 
 def test_long_slip_repeats_its_header(slip: SlipData, print_document: Print) -> None:
-    printed = print_document("reception/slip", slip, lines=slip["lines"] * 20)
+    printed = print_document("slips/slip", slip, lines=slip["lines"] * 20)
 
     pages = [page.extract_text() for page in printed.reader.pages]
     assert len(pages) > 2

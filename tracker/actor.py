@@ -30,6 +30,7 @@ class Permission(enum.StrEnum):
     UNIT_CHECK = "unit:check"
     UNIT_DELIVER = "unit:deliver"
     UNIT_DISPOSE = "unit:dispose"
+    STOCK_COUNT = "stock:count"
     HOLD_OPEN = "hold:open"
     HOLD_RELEASE = "hold:release"
     RECEPTION_WRITE = "reception:write"
@@ -82,6 +83,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         | {
             Permission.ACCOUNT_USE,
             Permission.UNIT_DELIVER,
+            Permission.STOCK_COUNT,
             Permission.UNIT_DISPOSE,
             Permission.HOLD_OPEN,
             Permission.HOLD_RELEASE,
@@ -113,7 +115,9 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.REQUEST_SIGN,
         }
     ),
-    Role.THEATRE_NURSE: frozenset(_READ_DEVICES | _CARE | {Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}),
+    Role.THEATRE_NURSE: frozenset(
+        _READ_DEVICES | _CARE | {Permission.STOCK_COUNT, Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}
+    ),
     Role.VIGILANCE_OFFICER: frozenset(
         _READ_DEVICES
         | {

@@ -79,6 +79,8 @@ from tracker.sealing import KeyRing
 from tracker.slips import views as slips_views
 from tracker.stock import api as stock_api
 from tracker.stock import views as stock_views
+from tracker.stocktaking import api as stocktaking_api
+from tracker.stocktaking import views as stocktaking_views
 from tracker.unidentified import api as unidentified_api
 from tracker.unidentified import views as unidentified_views
 from tracker.use import api as use_api
@@ -336,6 +338,7 @@ _VIEWS = (
     requests_views.bp,
     slips_views.bp,
     stock_views.bp,
+    stocktaking_views.bp,
     unidentified_views.bp,
     use_views.bp,
     vigilance_views.bp,
@@ -351,6 +354,7 @@ _APIS = (
     catalogue_api.api,
     imports_api.api,
     stock_api.api,
+    stocktaking_api.api,
     findings_api.api,
     followups_api.api,
     labels_api.api,

@@ -46,6 +46,7 @@ MENU = (
         (
             Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
             Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
+            Place("stocktaking.index", N_("Stock counts"), "clipboard-check", Permission.STOCK_COUNT),
             Place("devices.holds", N_("Holds"), "pause-circle", Permission.UNIT_READ),
             Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
         ),

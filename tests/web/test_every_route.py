@@ -76,6 +76,8 @@ from tracker.publications.service import NewPublication
 from tracker.recaps import service as recaps
 from tracker.recaps.service import Period
 from tracker.reception import service as bench
+from tracker.stocktaking import service as counts
+from tracker.stocktaking.service import NewCount
 from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
 from tracker.unidentified.service import NewItem
@@ -211,6 +213,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "manufacturer_id": maker,
         "definition_id": definition,
         "import_id": an_import(session),
+        "count_id": counts.open_count(session, db.new_id(), new=NewCount(), actor=ALICE, now=NOW).id,
         "derogation_id": derogation,
         "patient_id": patient,
         "notice_id": notice,

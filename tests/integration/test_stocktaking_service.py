@@ -1,0 +1,195 @@
+"""Counts of the stock, on PostgreSQL."""
+
+from threading import Thread
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from tests.hospital import ALICE, BOB, DORA, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
+from tests.stock import make_definition, make_unit
+from tracker import db
+from tracker.actor import Actor
+from tracker.audit.models import AuditEntry
+from tracker.devices import queries as devices
+from tracker.devices import service as devices_service
+from tracker.devices.queries import UnitNotFound, UnitView
+from tracker.devices.rules import Event, Handover, ReasonMissing
+from tracker.errors import NotPermitted, RequestIdReused
+from tracker.organisation.queries import WardNotFound
+from tracker.stocktaking import queries, service
+from tracker.stocktaking.models import CountedUnit
+from tracker.stocktaking.queries import CountNotFound
+from tracker.stocktaking.rules import CountClosed, Difference, DifferencesOpen, NoDifference, Resolution
+from tracker.stocktaking.service import Counted, NewCount
+
+
+def begin(session: Session, *, ward_id: UUID | None = None, definition_id: UUID | None = None) -> UUID:
+    new = NewCount(ward_id, definition_id, "shelf 2")
+    opened = service.open_count(session, db.new_id(), new=new, actor=ALICE, now=NOW)
+    session.flush()  # the scans lock it
+    return opened.id
+
+
+def scan(session: Session, count_id: UUID, unit: UnitView, *, actor: Actor = ALICE) -> Counted:
+    return service.count_unit(session, count_id, raw=unit.number, actor=actor, now=NOW, today=TODAY)
+
+
+def decide(
+    session: Session,
+    count_id: UUID,
+    unit: UnitView,
+    resolution: Resolution = Resolution.EXPLAINED,
+    *,
+    reason: str = "lent to theatre 2",
+    actor: Actor = ALICE,
+) -> None:
+    service.resolve(session, count_id, number=unit.number, resolution=resolution, reason=reason, actor=actor, now=NOW)
+    session.flush()  # the differences are read
+
+
+def deliver(session: Session, unit: UnitView) -> None:
+    devices_service.deliver_unit(
+        session, unit.number, to=Handover(THEATRE), movement_id=db.new_id(), actor=ALICE, now=NOW, today=TODAY
+    )
+
+
+def differences(session: Session, count_id: UUID) -> dict[str, Difference]:
+    found = queries.list_differences(session, queries.get_count(session, count_id))
+    return {one.number: one.difference for one in found if one.resolution is None}
+
+
+def test_a_count_tells_what_is_missing_elsewhere_and_no_longer_here(session: Session) -> None:
+    definition_id = make_definition(session)
+    counted, missing, away, used = (make_unit(session, definition_id) for _unit in range(4))
+    deliver(session, away)
+    devices_service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=ALICE, now=NOW)
+    count_id = begin(session)
+
+    answers = [scan(session, count_id, unit).difference for unit in (counted, away, used)]
+
+    assert answers == [None, Difference.WRONG_PLACE, Difference.UNEXPECTED]
+    assert differences(session, count_id) == {
+        missing.number: Difference.MISSING,
+        away.number: Difference.WRONG_PLACE,
+        used.number: Difference.UNEXPECTED,
+    }
+
+
+def test_a_ward_is_counted_by_what_was_delivered_to_it(session: Session) -> None:
+    definition_id = make_definition(session)
+    there, missing, _in_pharmacy = (make_unit(session, definition_id) for _unit in range(3))
+    deliver(session, there)
+    deliver(session, missing)
+    count_id = begin(session, ward_id=THEATRE)
+
+    scan(session, count_id, there, actor=DORA)
+
+    assert differences(session, count_id) == {missing.number: Difference.MISSING}
+
+
+def test_a_count_of_one_device_misses_no_other(session: Session) -> None:
+    one, other = make_definition(session), make_definition(session, reference="R2", udi_di=None)
+    unit, _other = make_unit(session, one), make_unit(session, other)
+
+    assert differences(session, begin(session, definition_id=one)) == {unit.number: Difference.MISSING}
+
+
+def test_a_unit_counts_once_whoever_scans_it_again(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+    count_id = begin(session)
+
+    firsts = [scan(session, count_id, unit, actor=actor).is_first for actor in (ALICE, DORA, ALICE)]
+
+    assert firsts == [True, False, False]
+    assert session.scalar(select(func.count()).select_from(CountedUnit)) == 1
+    assert session.scalars(select(AuditEntry.action)).all().count("unit:counted") == 1
+
+
+def test_two_people_who_scan_one_unit_at_once_count_it_once(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        unit = make_unit(session, make_definition(session))
+        count_id = begin(session)
+    firsts: list[bool] = []
+
+    def act(actor: Actor) -> None:
+        with db.transaction(database, HOSPITAL_A) as session:
+            firsts.append(scan(session, count_id, unit, actor=actor).is_first)
+
+    threads = [Thread(target=act, args=(actor,)) for actor in (ALICE, DORA)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(firsts) == [False, True]
+
+
+def test_a_missing_unit_is_blocked_until_it_is_found_and_then_the_count_closes(session: Session) -> None:
+    definition_id = make_definition(session)
+    lost, moved = make_unit(session, definition_id), make_unit(session, definition_id)
+    count_id = begin(session)
+
+    with pytest.raises(DifferencesOpen):
+        service.close_count(session, count_id, actor=ALICE, now=NOW)
+    for _again in range(2):
+        decide(session, count_id, lost, Resolution.HELD, reason="not on the shelf")
+    deliver(session, moved)
+    closed = [service.close_count(session, count_id, actor=ALICE, now=NOW).closed_by_name for _again in range(2)]
+
+    assert closed == ["Alice Test"] * 2
+    assert [hold.reason for hold in devices.get_unit_by_id(session, lost.id).holds] == ["not on the shelf"]
+    (line,) = queries.list_differences(session, queries.get_count(session, count_id))
+    assert (line.resolution, line.reason, line.decided_by) == (Resolution.HELD, "not on the shelf", "Alice Test")
+    with pytest.raises(CountClosed):
+        scan(session, count_id, lost)
+    with pytest.raises(CountClosed):
+        decide(session, count_id, moved)
+
+
+def test_only_a_difference_is_decided_about_once_with_a_reason_by_a_pharmacist(session: Session) -> None:
+    definition_id = make_definition(session)
+    there, missing = make_unit(session, definition_id), make_unit(session, definition_id)
+    count_id = begin(session)
+    scan(session, count_id, there)
+
+    with pytest.raises(NoDifference):
+        decide(session, count_id, there)
+    with pytest.raises(ReasonMissing):
+        decide(session, count_id, missing, reason=" ")
+    with pytest.raises(NotPermitted):
+        decide(session, count_id, missing, actor=DORA)
+    decide(session, count_id, missing)
+    with pytest.raises(NoDifference):
+        decide(session, count_id, missing, reason="another story")
+
+
+def test_a_count_belongs_to_its_hospital_and_to_who_may_count(session: Session) -> None:
+    unit, request_id = make_unit(session, make_definition(session)), db.new_id()
+    service.open_count(session, request_id, new=NewCount(), actor=ALICE, now=NOW)
+    session.flush()  # the same request follows
+
+    assert service.open_count(session, request_id, new=NewCount(), actor=ALICE, now=NOW).id == request_id
+    with pytest.raises(RequestIdReused):
+        service.open_count(session, request_id, new=NewCount(THEATRE), actor=ALICE, now=NOW)
+    with pytest.raises(WardNotFound):
+        begin(session, ward_id=db.new_id())
+    with pytest.raises(NotPermitted):
+        scan(session, request_id, unit, actor=BOB)
+    with pytest.raises(UnitNotFound):
+        service.count_unit(session, request_id, raw="nothing", actor=ALICE, now=NOW, today=TODAY)
+    session.expunge_all()
+    enter(session, HOSPITAL_B)
+    with pytest.raises(CountNotFound):
+        scan(session, request_id, unit, actor=GUY)
+
+
+def test_the_database_refuses_to_rewrite_a_closed_count(session: Session) -> None:
+    count_id = begin(session)
+    service.close_count(session, count_id, actor=ALICE, now=NOW)
+    session.flush()  # the next statement goes beneath the service
+
+    with pytest.raises(DatabaseError, match="closed once"), session.begin_nested():
+        session.execute(text("update stock_count set closed_at = null where id = :id"), {"id": count_id})

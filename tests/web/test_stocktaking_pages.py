@@ -1,0 +1,80 @@
+"""Counts of the stock through the pages and the API."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.hospital import ALICE, BOB, DORA, HOSPITAL_A
+from tests.stock import make_definition, make_unit
+from tests.web.conftest import Person, Program
+from tracker import db
+from tracker.devices import queries
+from tracker.devices.queries import UnitView
+
+LogIn = Callable[[object], Person]
+
+
+@pytest.fixture
+def units(database: db.Database) -> list[UnitView]:
+    """Two released units of one device."""
+    with db.transaction(database, HOSPITAL_A) as session:
+        definition_id = make_definition(session)
+        return [make_unit(session, definition_id) for _unit in range(2)]
+
+
+def test_a_shelf_is_counted_its_difference_decided_and_the_count_closed(
+    person: LogIn, units: list[UnitView], database: db.Database
+) -> None:
+    alice, dora = person(ALICE), person(DORA)
+
+    opened = alice.post("/counts", {"place": "pharmacy", "note": "shelf 2"})
+    address = opened.headers["Location"]
+    cards = [dora.fragment(f"{address}/units", {"raw": units[0].number}).text for _again in range(2)]
+    page = alice.get(address).text
+    early = alice.post(f"{address}/close")
+    mute = alice.post(f"{address}/resolutions", {"number": units[1].number, "resolution": "held", "reason": ""})
+    held = alice.post(f"{address}/resolutions", {"number": units[1].number, "resolution": "held", "reason": "gone"})
+    closed = alice.post(f"{address}/close")
+
+    assert (opened.status_code, early.status_code, mute.status_code) == (303, 409, 422)
+    assert 'data-outcome="accepted"' in cards[0]
+    assert "Counted before" in cards[1]
+    assert units[1].number in page
+    assert "Not found" in page
+    assert (held.status_code, closed.status_code) == (303, 303)
+    assert "This count is closed." in alice.get(address).text
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert not queries.get_unit_by_id(session, units[1].id).is_usable
+    assert dora.post(f"{address}/close").status_code == 403
+    assert person(BOB).get("/counts").status_code == 403
+
+
+def test_what_cannot_be_counted_is_told_and_kept_in_the_box(person: LogIn, units: list[UnitView]) -> None:
+    alice = person(ALICE)
+    address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
+
+    unknown = alice.post(f"{address}/units", {"raw": "nothing"})
+
+    assert unknown.status_code == 404
+    assert 'value="nothing"' in unknown.text
+    assert alice.post("/counts", {"place": "elsewhere"}).status_code == 422
+    assert alice.post("/counts", {"place": "pharmacy", "reference": "R99"}).status_code == 422
+    assert "shelf" not in alice.get("/counts").text
+
+
+def test_a_program_counts(program: Callable[[object], Program], units: list[UnitView]) -> None:
+    alice, count_id = program(ALICE), str(db.new_id())
+    address = f"/api/v1/counts/{count_id}"
+
+    opened = [alice.post("/api/v1/counts", {"id": count_id}) for _again in range(2)]
+    scanned = alice.post(f"{address}/units", {"code": units[0].number}).get_json()
+    early = alice.post(f"{address}/close", {})
+    body = {"number": units[1].number, "resolution": "explained", "reason": "lent"}
+    decided = alice.post(f"{address}/resolutions", body).get_json()
+    closed = alice.post(f"{address}/close", {}).get_json()
+
+    assert [answer.status_code for answer in opened] == [201, 201]
+    assert scanned == {"number": units[0].number, "difference": None, "is_first": True}
+    assert (early.status_code, early.get_json()["type"]) == (409, "count-differences-open")
+    assert decided["differences"][0]["resolution"] == "explained"
+    assert closed["closed_at"] is not None

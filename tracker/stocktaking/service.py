@@ -1,0 +1,208 @@
+"""Acts of a count: open, scan, decide, close."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from tracker import db
+from tracker.actor import Actor, Permission
+from tracker.audit import service as audit
+from tracker.catalogue import queries as catalogue
+from tracker.delivery import queries as delivery
+from tracker.devices import queries as devices
+from tracker.devices import rules as device_rules
+from tracker.devices import service as devices_service
+from tracker.devices.queries import UnitView
+from tracker.devices.rules import HoldCause, NewHold, UnitState
+from tracker.errors import N_, check_same_request
+from tracker.organisation import queries as organisation
+from tracker.stocktaking import queries, rules
+from tracker.stocktaking.models import CountedUnit, CountResolution, StockCount
+from tracker.stocktaking.rules import Difference, NoDifference, Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class NewCount:
+    """What is counted."""
+
+    ward_id: UUID | None = None
+    """None for the pharmacy."""
+    definition_id: UUID | None = None
+    """None for every device."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The answer to one scan."""
+
+    unit: UnitView
+    difference: Difference | None
+    is_first: bool
+    """False where the unit was scanned in this count before."""
+
+
+def open_count(session: Session, count_id: UUID, *, new: NewCount, actor: Actor, now: datetime) -> StockCount:
+    """Open a count of a place; the same request again returns the same count.
+
+    Raises:
+        NotPermitted: the actor may not count.
+        WardNotFound: there is no such ward here.
+        DefinitionNotFound: there is no such device in the catalogue.
+        RequestIdReused: the id belongs to another count.
+    """
+    actor.require(Permission.STOCK_COUNT)
+    earlier = session.get(StockCount, count_id)
+    if earlier is not None:
+        same = (earlier.ward_id, earlier.definition_id) == (new.ward_id, new.definition_id)
+        check_same_request(is_same=same)
+        return earlier
+    if new.ward_id is not None:
+        organisation.get_ward(session, new.ward_id)
+    if new.definition_id is not None:
+        catalogue.get_definition(session, new.definition_id)
+    opened = StockCount(
+        id=count_id,
+        establishment_id=actor.establishment_id,
+        ward_id=new.ward_id,
+        definition_id=new.definition_id,
+        note=new.note,
+        opened_at=now,
+        opened_by_id=actor.id,
+        opened_by_name=actor.display_name,
+    )
+    session.add(opened)
+    audit.append(
+        session,
+        actor=actor,
+        action="count:opened",
+        subject=f"count:{count_id}",
+        details={"ward_id": str(new.ward_id or ""), "note": new.note},
+        now=now,
+    )
+    return opened
+
+
+def count_unit(session: Session, count_id: UUID, *, raw: str, actor: Actor, now: datetime, today: date) -> Counted:
+    """Count the unit that a scan names, once whoever scans it again.
+
+    Raises:
+        NotPermitted: the actor may not count.
+        CountNotFound: there is no such count here.
+        CountClosed: it is closed.
+        UnitDoubtful: the code fits several units.
+        UnitNotFound: it fits none.
+    """
+    actor.require(Permission.STOCK_COUNT)
+    count = queries.get_count_for_update(session, count_id)
+    rules.check_open(is_closed=count.closed_at is not None)
+    here = UnitState.RELEASED if count.ward_id is None else UnitState.DELIVERED
+    unit = devices.get_unit(session, delivery.name_unit(session, raw, state=here, today=today))
+    values = {
+        "id": db.new_id(),
+        "establishment_id": actor.establishment_id,
+        "count_id": count_id,
+        "device_id": unit.id,
+        "at": now,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+    }
+    made = session.scalar(upsert(CountedUnit).values(values).on_conflict_do_nothing().returning(CountedUnit.id))
+    if made is not None:
+        audit.append(
+            session,
+            actor=actor,
+            action="unit:counted",
+            subject=f"device:{unit.id}",
+            details={"number": unit.number, "count": str(count_id)},
+            now=now,
+        )
+    difference = rules.difference_of(unit.state, unit.ward_id, ward_id=count.ward_id, is_counted=True)
+    return Counted(unit, difference, is_first=made is not None)
+
+
+def resolve(
+    session: Session, count_id: UUID, *, number: str, resolution: Resolution, reason: str, actor: Actor, now: datetime
+) -> CountResolution:
+    """Decide about a difference, with a reason; the same decision again changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not decide.
+        CountNotFound: there is no such count here.
+        CountClosed: it is closed.
+        UnitNotFound: there is no such unit here.
+        ReasonMissing: nothing was written.
+        NoDifference: the unit does not differ, or somebody decided otherwise.
+    """
+    actor.require(Permission.UNIT_DELIVER)
+    reason = device_rules.check_reason(reason)
+    count = queries.get_count_for_update(session, count_id)
+    rules.check_open(is_closed=count.closed_at is not None)
+    unit = devices.get_unit(session, number)
+    earlier = queries.find_resolution(session, count_id, unit.id)
+    if earlier is not None and (earlier.resolution, earlier.reason) == (resolution, reason):
+        return earlier
+    difference = rules.difference_of(
+        unit.state,
+        unit.ward_id,
+        ward_id=count.ward_id,
+        is_counted=queries.is_counted(session, count_id, unit.id),
+    )
+    if difference is None or earlier is not None:
+        raise NoDifference(
+            N_("There is nothing to decide about this unit any more."), next_step=N_("Reload the page of the count.")
+        )
+    decided = CountResolution(
+        id=db.new_id(),
+        establishment_id=actor.establishment_id,
+        count_id=count_id,
+        device_id=unit.id,
+        difference=difference,
+        resolution=resolution,
+        reason=reason,
+        at=now,
+        actor_id=actor.id,
+        actor_name=actor.display_name,
+    )
+    session.add(decided)
+    if resolution is Resolution.HELD:
+        hold = NewHold(HoldCause.PHARMACIST, reason, f"count:{count_id}")
+        devices_service.open_hold(session, decided.id, number=number, hold=hold, actor=actor, now=now)
+    audit.append(
+        session,
+        actor=actor,
+        action="difference:resolved",
+        subject=f"device:{unit.id}",
+        details={"count": str(count_id), "difference": difference.value, "resolution": resolution.value},
+        now=now,
+    )
+    return decided
+
+
+def close_count(session: Session, count_id: UUID, *, actor: Actor, now: datetime) -> StockCount:
+    """Close a count whose differences were all decided about; again, it changes nothing.
+
+    Raises:
+        NotPermitted: the actor may not close counts.
+        CountNotFound: there is no such count here.
+        DifferencesOpen: a difference has no decision.
+    """
+    actor.require(Permission.UNIT_DELIVER)
+    count = queries.get_count_for_update(session, count_id)
+    if count.closed_at is not None:
+        return count
+    differences = queries.list_differences(session, count)
+    rules.check_settled(sum(1 for one in differences if one.resolution is None))
+    count.closed_at, count.closed_by_id, count.closed_by_name = now, actor.id, actor.display_name
+    audit.append(
+        session,
+        actor=actor,
+        action="count:closed",
+        subject=f"count:{count_id}",
+        details={"differences": str(len(differences))},
+        now=now,
+    )
+    return count

@@ -47,6 +47,7 @@ class Case:
             "implanted_system": "SCORE cemented, 2011",
             "side": "left",
             "used_on": self.today,
+            "used_time": "00:00",
             "operator_id": str(CHARLIE.id),
             "ward_id": str(THEATRE),
             "reason": "insert worn, the rest is sound",

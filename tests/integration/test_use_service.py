@@ -1,7 +1,7 @@
 """The gate and the use on PostgreSQL: who gets through, what is written, and what two at once may do."""
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -81,9 +81,15 @@ def scene(session: Session) -> Scene:
 
 
 def record(
-    session: Session, new: NewUse, *, use_id: UUID | None = None, actor: Actor = DORA, today: date = TODAY
+    session: Session,
+    new: NewUse,
+    *,
+    use_id: UUID | None = None,
+    actor: Actor = DORA,
+    now: datetime | None = None,
+    today: date = TODAY,
 ) -> DeviceUse:
-    now = NOW + (today - TODAY)
+    now = now or NOW + (today - TODAY)
     return service.record_use(session, use_id or db.new_id(), new=new, actor=actor, now=now, today=today)
 
 

@@ -1,7 +1,7 @@
 """The gate: each reason that closes it, and both sides of each date."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
@@ -23,8 +23,10 @@ from tracker.use.rules import (
     UseDayInvalid,
     UseRefused,
     check_day,
+    check_time,
     decide,
     instant_of,
+    use_instant,
     worded,
 )
 
@@ -293,10 +295,10 @@ def test_a_day_outside_is_refused_at_its_field(day: date) -> None:
 def test_a_consent_must_stand_now_or_at_the_end_of_a_day_that_is_over() -> None:
     now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
-    assert instant_of(TODAY, now=now) == now
-    assert instant_of(TODAY + timedelta(days=3), now=now) == now
-    assert instant_of(date(2026, 3, 1), now=now) == datetime(2026, 3, 1, 23, 0, tzinfo=UTC)  # midnight in Paris
-    assert instant_of(date(2025, 7, 1), now=now) == datetime(2025, 7, 1, 22, 0, tzinfo=UTC)  # in summer
+    assert instant_of(TODAY, None, now=now) == now
+    assert instant_of(TODAY + timedelta(days=3), None, now=now) == now
+    assert instant_of(date(2026, 3, 1), None, now=now) == datetime(2026, 3, 1, 23, 0, tzinfo=UTC)  # midnight in Paris
+    assert instant_of(date(2025, 7, 1), None, now=now) == datetime(2025, 7, 1, 22, 0, tzinfo=UTC)  # in summer
 
 
 def test_every_code_has_words() -> None:
@@ -346,3 +348,36 @@ def test_the_follow_up_is_told_with_the_day_it_is_due() -> None:
     (due,) = [finding for finding in decide(facts).findings if finding.code == "follow-up-required"]
 
     assert due.data == {"due_on": "2025-02-28", "what": "X-ray"}
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "instant"),
+    [
+        (date(2026, 3, 2), time(10, 30), datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
+        (date(2026, 7, 2), time(10, 30), datetime(2026, 7, 2, 8, 30, tzinfo=UTC)),
+        (date(2026, 3, 29), time(1, 59), datetime(2026, 3, 29, 0, 59, tzinfo=UTC)),
+        (date(2026, 3, 29), time(3, 0), datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+        (date(2026, 10, 25), time(1, 59), datetime(2026, 10, 24, 23, 59, tzinfo=UTC)),
+        (date(2026, 10, 25), time(2, 30), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),  # shown twice: the second time
+        (date(2026, 10, 25), time(3, 0), datetime(2026, 10, 25, 2, 0, tzinfo=UTC)),
+    ],
+    ids=str,
+)
+def test_a_time_of_day_is_an_instant_on_the_hospitals_clock(day: date, at: time, instant: datetime) -> None:
+    assert use_instant(day, at) == instant
+    assert instant_of(day, at, now=datetime(2027, 1, 1, tzinfo=UTC)) == instant
+
+
+def test_an_hour_that_the_clock_never_showed_is_refused() -> None:
+    with pytest.raises(UseDayInvalid) as refused:
+        use_instant(date(2026, 3, 29), time(2, 30))
+
+    assert list(refused.value.fields) == ["used_time"]
+
+
+def test_a_time_that_is_still_to_come_is_refused_but_for_another_clock() -> None:
+    now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    check_time(None, now=now)
+    check_time(now + timedelta(minutes=5), now=now)
+    with pytest.raises(UseDayInvalid):
+        check_time(now + timedelta(minutes=6), now=now)

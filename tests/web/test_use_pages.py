@@ -12,19 +12,20 @@ import zxingcpp
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from tests.care import MARIE, make_use
+from tests.care import MARIE, make_consent, make_use
 from tests.gate import LABEL, LABEL_OF_UNIT, UDI, Case, make_case
-from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW
+from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW, THEATRE, TODAY
 from tests.stock import a_hold, make_derogation, make_manufacturer
 from tests.web.conftest import Person, Program
 from tracker import clock, db
 from tracker.audit.models import AuditEntry
+from tracker.consents.rules import ConsentEventKind
 from tracker.derogations import service as register
 from tracker.derogations.rules import DecisionKind
 from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
-from tracker.devices.rules import UnitState
+from tracker.devices.rules import Handover, UnitState
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.patients.rules import IdentityStatus
@@ -444,3 +445,36 @@ def test_the_log_and_the_incidents_are_narrowed_to_one_derogation(
     assert shown == [True, False]
     assert "under this derogation" in alice.get(f"/incidents?derogation={other}").text
     assert alice.get(f"/uses?derogation={db.new_id()}").status_code == 404
+
+
+def test_a_use_that_happened_before_a_withdrawal_is_recorded_with_its_time(
+    person: LogIn, database: db.Database, case: Case
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        kind = ConsentEventKind.WITHDRAWN
+        make_consent(session, case.patient_id, case.derogation_id, kind=kind, at=clock.utc_now())
+    visitor = person(CHARLIE)
+    closed, asked = visitor.get(case.gate), visitor.get(f"{case.gate}&past=1")
+
+    answer = visitor.post("/use/new", case.typed(used_time="00:00"))
+
+    assert 'name="used_time"' not in closed.text
+    assert "It was used already, before this" in closed.text
+    assert 'name="used_time"' in asked.text
+    assert answer.status_code == 303
+    assert "00:00" in visitor.get(answer.location).text
+
+
+def test_the_place_of_use_is_where_the_unit_was_delivered(person: LogIn, database: db.Database, case: Case) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        device_service.deliver_unit(
+            session,
+            case.number,
+            to=Handover(THEATRE),
+            movement_id=db.new_id(),
+            actor=ALICE,
+            now=NOW,
+            today=TODAY,
+        )
+
+    assert f'<option selected value="{THEATRE}">' in person(CHARLIE).get(case.gate).text

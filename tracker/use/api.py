@@ -1,11 +1,12 @@
 """The gate and the use log for programs."""
 
 import logging
-from datetime import date, datetime
+from datetime import date, datetime, time
+from typing import Annotated
 from uuid import UUID
 
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from tracker import clock, http
 from tracker.actor import Permission
@@ -25,12 +26,22 @@ logger = logging.getLogger(__name__)
 api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
 
 
+def _without_offset(at: time | None) -> time | None:
+    if at is not None and at.tzinfo is not None:
+        raise ValueError("give the time on the hospital's clock, without offset")
+    return at
+
+
+ClockTime = Annotated[time | None, AfterValidator(_without_offset)]
+
+
 class GateQuestion(BaseModel):
     """May this unit be used for this patient?"""
 
     unit_number: str = Field(description="Number on our label")
     patient_id: UUID
     day: date | None = Field(default=None, description="Day of use, Paris calendar; today when absent")
+    at: ClockTime = Field(default=None, description="Time of use, hospital's clock, without offset")
     intervention: Intervention = Intervention.PARTIAL_REVISION
     implanted_system: str = Field(default="", max_length=300)
     ward_id: UUID | None = Field(default=None, description="Place of use; not judged when absent")
@@ -62,6 +73,9 @@ class UseRequest(BaseModel):
     unit_number: str
     patient_id: UUID
     used_on: date
+    used_time: ClockTime = Field(
+        default=None, description="Hospital's clock, without offset; without it, a consent must stand at the day's end"
+    )
     operator_id: UUID
     ward_id: UUID
     side: Side

@@ -1,13 +1,13 @@
 """Forms of the gate and of the use log."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from typing import cast
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField, TimeField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
@@ -37,6 +37,7 @@ class UseForm(FlaskForm):
         validators=[InputRequired(_l("Choose a side, or 'not applicable'."))],
     )
     used_on = DateField(_l("Day of use"), validators=[InputRequired()])
+    used_time = TimeField(_l("Time of use"), validators=[InputRequired(_l("Give the time, as the clock showed it."))])
     operator_id = SelectField(_l("Operator"), validators=[InputRequired(_l("Choose the surgeon."))])
     ward_id = SelectField(_l("Place of use"), validators=[InputRequired(_l("Choose the place."))])
     are_criteria_confirmed = BooleanField(_l("The patient fulfils every criterion shown above"))
@@ -58,6 +59,10 @@ class UseForm(FlaskForm):
     def day(self) -> date:
         """Return the day of use; only of a valid form."""
         return cast("date", self.used_on.data)
+
+    def hour(self) -> time:
+        """Return the time of day of use; only of a valid form."""
+        return cast("time", self.used_time.data)
 
     def chosen_side(self) -> Side:
         """Return the side."""

@@ -29,6 +29,8 @@ class DeviceUse(Tenant, Base):
     """The consent, or the emergency, that allowed it."""
     used_on: Mapped[date]
     """Paris calendar."""
+    used_at: Mapped[datetime | None]
+    """The instant, on that day; None for a use recorded before times of day were kept, or by a program without one."""
     operator_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     operator_name: Mapped[str]
     ward_id: Mapped[UUID] = mapped_column(ForeignKey("ward.id"))

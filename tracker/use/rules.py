@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -271,15 +271,48 @@ class Gate:
 
 
 _PARIS = ZoneInfo("Europe/Paris")
+_CLOCK_DRIFT = timedelta(minutes=5)
+"""A person reads another clock than the server's."""
 _LISTED = "; "  # between the sites or criteria of one sentence
 
 
-def instant_of(day: date, *, now: datetime) -> datetime:
-    """Return the instant at which a consent must stand for a use on a day: the end of the day, or now if it is sooner.
+def use_instant(day: date, at: time | None) -> datetime | None:
+    """Return the instant of a use on the hospital's clock, None where no time of day is known.
 
-    A consent given after the day of use does not count for it, a withdrawal after it takes nothing back.
+    An hour that the clock shows twice, on the last Sunday of October, is read as the second one: a consent must stand
+    until the later of both.
+
+    Raises:
+        UseDayInvalid: the clock never showed this hour, on the last Sunday of March.
     """
-    return min(now, datetime.combine(day + timedelta(days=1), time.min, tzinfo=_PARIS))
+    if at is None:
+        return None
+    instant = datetime.combine(day, at, tzinfo=_PARIS).replace(fold=1).astimezone(UTC)
+    if instant.astimezone(_PARIS).time() != at:
+        sentence = N_("Clocks went forward in this hour: it was never shown.")
+        raise UseDayInvalid(sentence, fields={"used_time": sentence})
+    return instant
+
+
+def instant_of(day: date, at: time | None, *, now: datetime) -> datetime:
+    """Return the instant at which a consent must stand for a use.
+
+    A consent given after it does not count, a withdrawal after it takes nothing back, even on the same day. Where the
+    time of day is not known, it is the end of the day, or now if that is sooner.
+    """
+    end_of_day = datetime.combine(day + timedelta(days=1), time.min, tzinfo=_PARIS)
+    return use_instant(day, at) or min(now, end_of_day)
+
+
+def check_time(used_at: datetime | None, *, now: datetime) -> None:
+    """Check that a use has happened.
+
+    Raises:
+        UseDayInvalid: its time is still to come.
+    """
+    if used_at is not None and used_at > now + _CLOCK_DRIFT:
+        sentence = N_("This time of day is still to come.")
+        raise UseDayInvalid(sentence, fields={"used_time": sentence})
 
 
 def check_day(day: date, *, today: date, received_on: date) -> None:

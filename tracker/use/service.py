@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -61,6 +61,8 @@ class NewUse:
     intervention: Intervention
     implanted_system: str
     reason: str
+    used_time: time | None = None
+    """Hospital's clock; None where it is not known."""
     are_criteria_confirmed: bool = False
     """The operator says that the patient fulfils every criterion of the derogation."""
 
@@ -74,6 +76,8 @@ class Question:
     """Paris calendar."""
     intervention: Intervention
     implanted_system: str
+    at: time | None = None
+    """Hospital's clock; None where it is not known."""
     ward_id: UUID | None = None
     """None: not said yet."""
     are_criteria_confirmed: bool | None = None
@@ -128,7 +132,7 @@ def _check_under(
     session: Session, coverage: Coverage | None, *, unit: UnitView, question: Question, now: datetime
 ) -> Check:
     """Ask the gate under one derogation."""
-    instant = rules.instant_of(question.day, now=now)
+    instant = rules.instant_of(question.day, question.at, now=now)
     events = consents.list_facts(session, question.patient_id, coverage.derogation_id) if coverage else []
     facts = GateFacts(
         unit_state=unit.state,
@@ -190,6 +194,7 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     operator = accounts.get_operator(session, new.operator_id)
     organisation.get_ward(session, new.ward_id)
     rules.check_day(new.used_on, today=today, received_on=derogations.paris_day(unit.created_at))
+    rules.check_time(rules.use_instant(new.used_on, new.used_time), now=now)
     check = _check_locked(session, unit, new, now=now)
     if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
@@ -268,6 +273,7 @@ def _values(new: NewUse) -> dict[str, object]:
     return {
         "patient_id": new.patient_id,
         "used_on": new.used_on,
+        "used_at": rules.use_instant(new.used_on, new.used_time),
         "operator_id": new.operator_id,
         "ward_id": new.ward_id,
         "side": new.side,
@@ -293,6 +299,7 @@ def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetim
         implanted_system=new.implanted_system,
         ward_id=new.ward_id,
         are_criteria_confirmed=new.are_criteria_confirmed,
+        at=new.used_time,
     )
     locked: set[UUID] = set()
     while True:

@@ -77,7 +77,9 @@ def _shown(findings: tuple[Finding, ...]) -> list[WordedFinding]:
 def gate() -> Response:
     """Ask for the patient and the unit, then say whether it may be used."""
     return _gate_page(
-        patient_id=request.args.get("patient", type=UUID), number=request.args.get("unit", "").strip() or None
+        patient_id=request.args.get("patient", type=UUID),
+        number=request.args.get("unit", "").strip() or None,
+        is_past=request.args.get("past") == "1",
     )
 
 
@@ -140,7 +142,12 @@ def _recognise_patient(session: Session, read: Scan) -> UUID:
 
 
 def _gate_page(
-    *, patient_id: UUID | None, number: str | None, objection: Objection | None = None, raw: str = ""
+    *,
+    patient_id: UUID | None,
+    number: str | None,
+    objection: Objection | None = None,
+    raw: str = "",
+    is_past: bool = False,
 ) -> Response:
     now, actor = clock.utc_now(), http.current_actor()
     with http.transaction() as session:
@@ -148,7 +155,7 @@ def _gate_page(
         subject = Subject(patient, devices.get_unit(session, number) if number else None)
         check = _usual_check(session, subject, now=now)
         form = _form(session, check, patient=patient, now=now) if patient and check else None
-    return _render(subject, check=check, form=form, objection=objection, raw=raw)
+    return _render(subject, check=check, form=form, objection=objection, raw=raw, is_past=is_past)
 
 
 def _render(
@@ -159,8 +166,12 @@ def _render(
     findings: tuple[Finding, ...] | None = None,
     objection: Objection | None = None,
     raw: str = "",
+    is_past: bool = False,
 ) -> Response:
-    """Return the page; ``findings`` are those of what was sent, where they differ from the usual question."""
+    """Return the page; ``findings`` are those of what was sent, where they differ from the usual question.
+
+    A use that happened before a gate closed is recorded all the same (``is_past``): its own day and time are asked.
+    """
     gate_findings = findings if findings is not None else check.gate.findings if check else ()
     shown = _shown(gate_findings)
     is_open = bool(shown) and not any(finding.blocks for finding in shown)
@@ -170,7 +181,7 @@ def _render(
         unit=subject.unit,
         findings=shown,
         is_open=is_open,
-        form=form if is_open or objection or (form and form.errors) else None,
+        form=form if is_open or is_past or objection or (form and form.errors) else None,
         asks_criteria=any(finding.code.startswith("criteria-") for finding in shown),
         asks_consent=any(finding.code.startswith("consent-") and finding.blocks for finding in shown),
         derogation_id=check.coverage.derogation_id if check and check.coverage else None,
@@ -211,7 +222,9 @@ def _form(session: Session, check: service.Check, *, patient: PatientView, now: 
         unit=check.unit.number,
         patient=str(patient.id),
         used_on=clock.paris_day(now),
+        used_time=now.astimezone(clock.PARIS).time().replace(second=0, microsecond=0, fold=0),
         operator_id=str(http.current_actor().id),
+        ward_id=str(check.unit.ward_id or ""),
     )
     _offer(session, form)
     return form
@@ -273,6 +286,7 @@ def _new_use(form: forms.UseForm) -> NewUse:
         unit_number=form.unit.data or "",
         patient_id=form.patient_id(),
         used_on=form.day(),
+        used_time=form.hour(),
         operator_id=UUID(form.operator_id.data),
         ward_id=UUID(form.ward_id.data),
         side=form.chosen_side(),
@@ -346,6 +360,7 @@ def show(use_id: UUID) -> Response:
         "use/show.html",
         line=line,
         use=line.use,
+        used_time=f"{line.use.used_at.astimezone(clock.PARIS):%H:%M}" if line.use.used_at else None,
         patient=patient,
         ward=ward,
         papers=papers,

@@ -57,7 +57,7 @@ _PLAIN = str.maketrans(
 )
 _CUT = re.compile(r"[\u00ad\ufffe\x02][ \t]*\n?[ \t]*")
 """A hyphen that stands only because the line ended there: as HTML writes it, and as PDFium answers it."""
-_HYPHEN_AT_END = re.compile(r"([^\W\d_]{2,})-[ \t]*\n[ \t]*([^\W\d_]{2,})")
+_HYPHEN_AT_END = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,60})-[ \t]{0,9}\n[ \t]{0,9}([^\W\d_]{2,60})")
 
 
 def read_writing(data: bytes, *, filename: str = "", progress: Callable[[int, int], None] | None = None) -> str:

@@ -1,6 +1,7 @@
 """The words of a file: its kind by its first bytes, its paragraphs whole, a stated fault for what cannot be read."""
 
 import io
+import time
 
 import pytest
 import typst
@@ -100,3 +101,11 @@ def test_a_word_that_was_cut_at_the_end_of_a_line_is_whole(cut: str, whole: str)
 
 def test_the_old_encoding_of_windows_is_read() -> None:
     assert read_writing("Dérogation jusqu’au".encode("cp1252")) == "Dérogation jusqu'au"
+
+
+@pytest.mark.parametrize("odd", ["a" * 200_000, "a-\n" * 60_000, "\f" * 5000, "- " * 100_000])
+def test_a_text_of_one_kind_of_letters_costs_no_more_than_any_other(odd: str) -> None:
+    start = time.process_time()
+    read_writing(odd.encode())
+
+    assert time.process_time() - start < 3

@@ -40,6 +40,7 @@ def actions(house: House) -> list[Action]:
     page = {"Cookie": cookies}
     lot = lot_of(house.rows // 2)
     scan = scan_of("1-020163C")
+    deep = f"/units?before={max(house.rows - 999 * 50, house.rows // 2)}"  # of fewer rows, the middle
 
     def json_body(**values: object) -> bytes:
         return json.dumps(values).encode()
@@ -59,6 +60,8 @@ def actions(house: House) -> list[Action]:
                lambda: ("POST", lines, form_body(raw=scan, request_id=str(db.new_id())), form)),
         Action("recall, page", "read", lambda: ("GET", f"/recall?lot={lot}", None, page)),
         Action("stock, page", "read", lambda: ("GET", "/units", None, page)),
+        Action("stock, 1000th page", "read", lambda: ("GET", deep, None, page)),
+        Action("stock, search by lot", "read", lambda: ("GET", f"/units?q={lot}", None, page)),
     ]  # fmt: skip
 
 

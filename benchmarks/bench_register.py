@@ -3,7 +3,7 @@
 Run ``python -m benchmarks.bench_register [--derogations 5000] [--seconds 3]``; prints a table and writes
 ``var/bench_register.json``. The aim is the p95 of each register page below three times that of a bare page of the
 program (``/account``: log-in, menu, no list), taken in turns on the same machine; the floor of the benchmark stands
-beside it. One statement finds a page whatever the filter; plans that read a big table from end to end are named.
+beside it. One statement finds a page whatever the filter.
 """
 
 import argparse

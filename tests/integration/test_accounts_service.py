@@ -1,5 +1,6 @@
 """People, log-ins and tokens: what holds, what ends it, and who is slowed down."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ HENRI = NewPerson(
 
 def try_log_in(database: Database, email: str, password: str = PASSWORD, *, now: datetime = NOW) -> Person | None:
     with authentication(database) as session:
-        return service.find_person_by_password(session, email=email, password=password, now=now)
+        return service.try_password(session, email=email, password=password, now=now).person
 
 
 def log_in(database: Database, actor: Actor, *, now: datetime = NOW) -> str:
@@ -438,3 +439,25 @@ def test_people_are_listed_by_name(session: Session) -> None:
 def test_a_person_of_another_establishment_is_not_found(session: Session) -> None:
     with pytest.raises(queries.PersonNotFound):
         queries.get_person(session, GUY.id)
+
+
+def test_guesses_at_once_are_looked_at_no_more_often_than_one_after_the_other(database: Database) -> None:
+    looked_at: list[bool] = []
+    gate = threading.Barrier(12)
+
+    def guess(number: int) -> None:
+        gate.wait()
+        try:
+            with authentication(database) as session:
+                service.try_password(session, email=email_of(ALICE), password=f"guess number {number}", now=NOW)
+        except LoginThrottled:
+            return
+        looked_at.append(True)
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(looked_at) <= MAX_FAILURES

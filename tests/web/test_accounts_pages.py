@@ -23,6 +23,7 @@ from tracker.accounts.rules import MAX_FAILURES
 from tracker.accounts.views import LOCALE_COOKIE, SESSION_COOKIE
 from tracker.actor import Actor, Role
 from tracker.app import create_app
+from tracker.audit.models import AuditEntry
 from tracker.db import Database, transaction
 
 NEW_PASSWORD = "a quite different sentence"
@@ -477,3 +478,20 @@ def test_an_account_of_another_establishment_is_not_found(person: LogIn, address
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+def test_a_failed_log_in_stands_in_the_trail_of_whose_name_was_typed_and_never_what_was_typed(
+    app: Flask, database: Database
+) -> None:
+    client = app.test_client()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login").text)
+    assert token is not None
+
+    for email in (email_of(ALICE), "nobody@hospital.test"):
+        form = {"csrf_token": token[1], "email": email, "password": "wrong password typed"}
+        assert client.post("/login", data=form).status_code == 403
+
+    with transaction(database, HOSPITAL_A) as session:
+        entries = list(session.scalars(select(AuditEntry).where(AuditEntry.action == "person:login-failed")))
+    assert [entry.subject for entry in entries] == [f"person:{ALICE.id}"]
+    assert [entry.details for entry in entries] == [{}]

@@ -17,7 +17,7 @@ from tracker.accounts import queries, rules
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
 from tracker.accounts.queries import Credentials
 from tracker.accounts.rules import SessionPolicy
-from tracker.actor import Actor, Permission, Role, permissions_of
+from tracker.actor import Actor, Permission, Role, permissions_of, system_actor
 from tracker.audit import service as audit
 from tracker.errors import N_, Conflict, InvalidInput, NotPermitted
 
@@ -89,26 +89,50 @@ def find_credentials(
     return found
 
 
-def find_person_by_password(session: Session, *, email: str, password: str, now: datetime) -> Person | None:
-    """Return the person, or None after having counted the failure; runs while authenticating.
+@dataclass(frozen=True, slots=True)
+class LoginAttempt:
+    """What became of a log-in: ``person`` may go on, ``known`` is whose name was typed."""
+
+    person: Person | None
+    known: Person | None
+
+
+def try_password(session: Session, *, email: str, password: str, now: datetime) -> LoginAttempt:
+    """Return the person, or nobody after having counted the failure; runs while authenticating.
+
+    Each attempt is counted before its password is looked at, and taken back when it was right: however many come at
+    once, no more than ``MAX_FAILURES`` of them are looked at.
 
     Raises:
         LoginThrottled: the address failed too often in the last minutes.
     """
     email = email.strip().lower()
     email_key = db.keyring(session).lookup("login.email", email)
-    if queries.count_failures(session, email_key, since=now - rules.FAILURE_WINDOW) >= rules.MAX_FAILURES:
+    session.execute(delete(LoginFailure).where(LoginFailure.at <= now - rules.FAILURE_WINDOW))
+    attempt_id = session.scalar(insert(LoginFailure).values(email_key=email_key, at=now).returning(LoginFailure.id))
+    if queries.count_failures(session, email_key, since=now - rules.FAILURE_WINDOW) > rules.MAX_FAILURES:
+        session.execute(delete(LoginFailure).where(LoginFailure.id == attempt_id))
         raise LoginThrottled(
             N_("Too many failed log-ins for this address."),
             next_step=N_("Wait fifteen minutes, or ask the administrator for a new password."),
         )
     person = queries.find_by_email(session, email)
     if not _matches(person.password_hash if person else _UNKNOWN_ACCOUNT_HASH, password) or not person:
-        session.execute(delete(LoginFailure).where(LoginFailure.at <= now - rules.FAILURE_WINDOW))
-        session.add(LoginFailure(email_key=email_key, at=now))
-        return None
+        return LoginAttempt(None, person)
     session.execute(delete(LoginFailure).where(LoginFailure.email_key == email_key))
-    return person if person.is_active else None
+    return LoginAttempt(person if person.is_active else None, person)
+
+
+def note_failed_login(session: Session, person: Person, *, now: datetime) -> None:
+    """Write in the trail that somebody failed to log in under a person's name; the throttle bounds how often."""
+    audit.append(
+        session,
+        actor=system_actor(person.establishment_id),
+        action="person:login-failed",
+        subject=f"person:{person.id}",
+        details={},
+        now=now,
+    )
 
 
 def _matches(password_hash: str, password: str) -> bool:

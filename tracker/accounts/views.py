@@ -1,6 +1,7 @@
 """Pages of log-in, one's own account, and the accounts of the establishment."""
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, session
@@ -14,6 +15,8 @@ from tracker.accounts.rules import ROLE_LABELS, SessionPolicy, browser_of
 from tracker.accounts.service import LoginRefused, NewPerson
 from tracker.actor import Permission, Role
 from tracker.errors import N_, Conflict, InvalidInput, TraceError
+
+logger = logging.getLogger(__name__)
 
 bp = Blueprint("accounts", __name__, template_folder="templates")
 
@@ -62,8 +65,10 @@ def log_in() -> Response:
 def _open_session(email: str, password: str) -> str:
     now = clock.utc_now()
     with db.authentication(http.database()) as transaction:
-        person = service.find_person_by_password(transaction, email=email, password=password, now=now)
+        attempt = service.try_password(transaction, email=email, password=password, now=now)
+    person = attempt.person
     if person is None:
+        _note_failure(attempt.known, now=now)
         raise LoginRefused(
             N_("The address or the password is wrong."), next_step=N_("Try again, or ask the administrator.")
         )
@@ -75,6 +80,18 @@ def _open_session(email: str, password: str) -> str:
             user_agent=request.user_agent.string,
             now=now,
         )
+
+
+def _note_failure(known: Person | None, *, now: datetime) -> None:
+    """Tell of a failed log-in: in the trail of whose name was typed; of a name that nobody has, only in the log.
+
+    A name that nobody has belongs to no establishment's trail, and would let anybody write there without end.
+    """
+    if known is None:
+        logger.warning("failed log-in under a name that nobody has")
+        return
+    with db.transaction(http.database(), known.establishment_id) as transaction:
+        service.note_failed_login(transaction, known, now=now)
 
 
 @bp.post("/logout")

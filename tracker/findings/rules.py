@@ -26,6 +26,9 @@ class Outcome(enum.StrEnum):
 _ARTICLE_59 = N_("Regulation (EU) 2017/745, art. 59; CSP L.5211-3")
 _SUPPLY = N_("ANSM, derogations, page for health professionals: supply only after the decision")
 _REGISTER = N_("Register: %(designation)s, ANSM's decision %(decision)s")
+_REGISTER_ALONE = N_("Register: %(designation)s")
+_NO_NUMBER = frozenset({"", "–"})
+"""How a decision without a number was and is kept."""
 _TRACEABILITY = N_("CSP R.5212-38; order of 8 September 2021")
 _BENCH = N_("Rule of the house: no guess on a barcode")
 _IN_STOCK = N_("Rule of the house: one physical unit, one number")
@@ -269,6 +272,7 @@ def worded(finding: Finding, *, translate: Callable[[str], str], day: Callable[[
         day: a date as the reader writes it.
     """
     rule = FINDINGS[finding.code]
+    is_unnumbered = rule.source == _REGISTER and finding.data.get("decision", "") in _NO_NUMBER
     data = dict(finding.data)
     for name, value in finding.data.items():
         if value and name.endswith(("_on", "_until")):
@@ -279,7 +283,7 @@ def worded(finding: Finding, *, translate: Callable[[str], str], day: Callable[[
         code=finding.code,
         effect=_EFFECT_WORDS[rule.effect],
         sentence=translate(rule.sentence) % data,
-        source=translate(rule.source) % data,
+        source=translate(_REGISTER_ALONE if is_unnumbered else rule.source) % data,
         next_step=translate(rule.next_step) if rule.next_step else "",
         may_override=rule.may_override.value if rule.may_override else "",
     )

@@ -86,7 +86,7 @@ def print_labels(session: Session, job_id: UUID, *, new: NewJob, actor: Actor, n
         actor=actor,
         action="label:printed",
         subject=f"label_job:{job_id}" if len(units) > 1 else f"device:{units[0].id}",
-        details={"numbers": " ".join(unit.number for unit in units), "reprints": str(len(before)), "reason": reason},
+        details={"numbers": " ".join(unit.number for unit in units), "reprints": str(len(before))},
         now=now,
     )
     return job

@@ -186,6 +186,6 @@ def _audit_recipient(session: Session, recipient: Recipient, action: str, *, act
         actor=actor,
         action=action,
         subject=f"recipient:{recipient.id}",
-        details={"purpose": recipient.purpose.value, "email": recipient.email},
+        details={"purpose": recipient.purpose.value},
         now=now,
     )

@@ -276,7 +276,7 @@ def _of_patients(coverage: CoverageFacts, purpose: Purpose, data: dict[str, str]
 def _register_data(coverage: CoverageFacts) -> dict[str, str]:
     return {
         "designation": coverage.designation,
-        "decision": coverage.decision or "–",
+        "decision": coverage.decision,
         "since_on": str(coverage.since or ""),
         "valid_until": str(coverage.valid_until or ""),
     }

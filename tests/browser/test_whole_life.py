@@ -70,7 +70,7 @@ def refuse_the_box(walker: Walker) -> None:
 
 def record_the_extension(walker: Walker) -> None:
     today = clock.paris_day(clock.utc_now())
-    walker.choose("Dérogations")
+    walker.choose("Registre")
     walker.look("registre")
     walker.page.get_by_role("link", name="SCORE").first.click()
     walker.look("derogation-terminee")

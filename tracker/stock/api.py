@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tracker import clock, http
 from tracker.actor import Permission
@@ -37,6 +37,18 @@ class UnitsQuery(BaseModel):
     )
     after: str = Field(default="", max_length=40, description="The 'next' of the page before")
     limit: int = Field(default=50, ge=1, le=200)
+
+    @field_validator("after")
+    @classmethod
+    def check_position(cls, value: str) -> str:
+        """Refuse what no page gave: a program that begins at the beginning again would never end.
+
+        Raises:
+            ValueError: it is no position.
+        """
+        if value and rules.read_position(value) is None:
+            raise ValueError("not the 'next' of a page")
+        return value
 
     def filters(self) -> StockFilters:
         """Return what the list is narrowed to."""

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import UniqueConstraint, select, update
+from sqlalchemy import Index, UniqueConstraint, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tracker.db import Base, Database
+
+KEPT_FOR = timedelta(days=30)
+"""Older runs are forgotten, but for the newest success of each job: they prove nothing and would be millions a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class JobRun(Base):
     """One run of one job for the whole installation; it belongs to no establishment and holds no personal data."""
 
     __tablename__ = "job_run"
-    __table_args__ = (UniqueConstraint("job_id", "due_at"),)
+    __table_args__ = (UniqueConstraint("job_id", "due_at"), Index("ix_job_run_due_at", "due_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[str]
@@ -91,3 +94,18 @@ def find_last_error(session: Session, job_id: str) -> str | None:
         .limit(1)
     )
     return session.scalar(statement)
+
+
+def forget_runs(session: Session, *, now: datetime) -> int:
+    """Forget the runs that are older than ``KEPT_FOR``, never the newest success of a job.
+
+    Returns:
+        How many were forgotten.
+    """
+    newest = (
+        select(func.max(JobRun.id))
+        .where(JobRun.finished_at.is_not(None), JobRun.error.is_(None))
+        .group_by(JobRun.job_id)
+    )
+    old = delete(JobRun).where(JobRun.due_at < now - KEPT_FOR, JobRun.id.not_in(newest)).returning(JobRun.id)
+    return len(session.scalars(old).all())

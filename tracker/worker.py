@@ -6,7 +6,7 @@ APScheduler only calls; a run is a row with a unique (job, due instant), so two 
 import logging
 import signal
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -50,6 +50,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
             signing_key=settings.audit_signing_key,
             path=settings.var_directory / "audit" / "heads.jsonl",
         ),
+        Job("schedule.forget", timedelta(hours=1), _forget_runs),
     )
 
 
@@ -71,6 +72,11 @@ def transports(settings: Settings) -> Transports:
 def _establishment_ids(database: db.Database) -> list[UUID]:
     with db.transaction(database, None) as session:
         return [row.id for row in organisation.list_establishments(session)]
+
+
+def _forget_runs(database: db.Database, now: datetime) -> int:
+    with db.transaction(database, None) as session:
+        return schedule.forget_runs(session, now=now)
 
 
 def run_once(job: Job, database: db.Database) -> bool:

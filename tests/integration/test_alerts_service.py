@@ -16,7 +16,6 @@ from tracker.alerts import jobs, rules, service
 from tracker.alerts.models import DerogationWarning
 from tracker.audit import queries as audit
 from tracker.db import Database, Session, transaction
-from tracker.derogations import queries as derogations
 from tracker.derogations.rules import DecisionKind
 from tracker.organisation.models import Recipient
 from tracker.outbox.models import Message
@@ -50,9 +49,8 @@ def raised(session: Session) -> list[tuple[date, int]]:
 
 
 def shown(session: Session, today: date) -> list[tuple[date, int]]:
-    standings = derogations.list_standings(session, day=today, known_at=NOW)
-    rows = service.list_true_warnings(session, standings, today=today)
-    return [(row.valid_until, row.threshold_days) for row in rows]
+    found = service.list_true_warnings(session, today=today, now=NOW)
+    return [(warning.valid_until, warning.threshold_days) for warning, _standing in found]
 
 
 @pytest.fixture

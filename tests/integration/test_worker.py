@@ -148,3 +148,17 @@ def test_a_run_that_a_killed_worker_left_counts_for_nothing_and_the_next_tick_ru
     assert last(database) == (NOW, None)
     claim(database, NOW + 2 * TEN_MINUTES)
     assert last(database) == (NOW + 2 * TEN_MINUTES, None)
+
+
+def test_runs_of_a_month_ago_are_forgotten_but_for_the_newest_success(database: Database) -> None:
+    long_ago, lately = NOW - 2 * schedule.KEPT_FOR, NOW - schedule.KEPT_FOR / 2
+    for minutes in (0, 10, 20):
+        claim(database, long_ago + timedelta(minutes=minutes))
+    claim(database, long_ago + timedelta(minutes=30), error="ZeroDivisionError")
+    claim(database, lately, error="ZeroDivisionError")
+
+    with transaction(database, None) as session:
+        forgotten = schedule.forget_runs(session, now=NOW)
+
+    assert forgotten == 3
+    assert last(database) == (long_ago + timedelta(minutes=20), "ZeroDivisionError")

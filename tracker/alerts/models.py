@@ -13,7 +13,10 @@ class DerogationWarning(Tenant, Base):
     """One threshold crossed for one end of one derogation: it warns once. Another end is another warning."""
 
     __tablename__ = "warning"
-    __table_args__ = (UniqueConstraint("derogation_id", "valid_until", "threshold_days"),)
+    __table_args__ = (
+        UniqueConstraint("derogation_id", "valid_until", "threshold_days"),
+        Index("ix_warning_end", "establishment_id", "valid_until"),
+    )
 
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
     valid_until: Mapped[date]

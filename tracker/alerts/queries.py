@@ -1,11 +1,11 @@
 """Reads of warnings and of what waits for each person."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.alerts.models import DerogationWarning, OperationWarning
@@ -23,12 +23,14 @@ from tracker.use.models import DeviceUse
 from tracker.vigilance.models import Incident, IncidentReport
 
 
-def list_warnings(session: Session, ends: Collection[tuple[UUID, date]]) -> Sequence[DerogationWarning]:
-    """Return the warnings raised for these ends (derogation and last day), nearest threshold first."""
-    statement = select(DerogationWarning).where(
-        tuple_(DerogationWarning.derogation_id, DerogationWarning.valid_until).in_(ends)
-    )
-    return session.scalars(statement.order_by(DerogationWarning.threshold_days)).all()
+def list_warnings(session: Session, *, from_day: date) -> Sequence[DerogationWarning]:
+    """Return the warnings of ends on a day or later, earliest end and nearest threshold first."""
+    statement = select(DerogationWarning).where(DerogationWarning.valid_until >= from_day)
+    return session.scalars(
+        statement.order_by(
+            DerogationWarning.valid_until, DerogationWarning.threshold_days, DerogationWarning.derogation_id
+        )
+    ).all()
 
 
 def list_waiting_mails(session: Session) -> Sequence[Message]:

@@ -52,9 +52,9 @@ def due_threshold(facts: EndFacts, *, today: date, thresholds: Sequence[int]) ->
     return min(crossed) if crossed else None
 
 
-def is_shown(valid_until: date, today: date) -> bool:
-    """Test whether the home page still shows a warning of this end."""
-    return days_left(valid_until, today) >= -SHOWN_AFTER_END_DAYS
+def first_end_shown(today: date) -> date:
+    """Return the earliest end whose warning the home page still shows."""
+    return today - timedelta(days=SHOWN_AFTER_END_DAYS)
 
 
 def mail_key_prefix(derogation_id: UUID, valid_until: date) -> str:

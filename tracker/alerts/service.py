@@ -270,18 +270,22 @@ def _operation_letter(one: Endangered, *, public_url: str) -> Letter:
 
 
 def list_true_warnings(
-    session: Session, standings: Sequence[DerogationStanding], *, today: date
-) -> list[DerogationWarning]:
-    """Return the nearest warning of each derogation whose end is still the one it warns of, earliest end first."""
-    ends = [
-        (standing.id, end)
-        for standing in standings
-        if (end := _end(standing)) is not None and rules.is_shown(end, today)
-    ]
+    session: Session, *, today: date, now: datetime
+) -> list[tuple[DerogationWarning, DerogationStanding]]:
+    """Return the nearest warning of each derogation whose end is still the one it warns of, earliest end first.
+
+    Two statements over what is about to end, whatever the register holds.
+    """
+    found = queries.list_warnings(session, from_day=rules.first_end_shown(today))
+    concerned = {warning.derogation_id for warning in found}
+    standings = {
+        standing.id: standing for standing in derogations.list_standings_of(session, concerned, day=today, known_at=now)
+    }
     nearest: dict[UUID, DerogationWarning] = {}
-    for warning in queries.list_warnings(session, ends):
-        nearest.setdefault(warning.derogation_id, warning)
-    return sorted(nearest.values(), key=lambda warning: warning.valid_until)
+    for warning in found:
+        if _end(standings[warning.derogation_id]) == warning.valid_until:
+            nearest.setdefault(warning.derogation_id, warning)
+    return [(warning, standings[derogation_id]) for derogation_id, warning in nearest.items()]
 
 
 _MOST_LATE = 500

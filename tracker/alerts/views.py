@@ -14,9 +14,7 @@ from tracker.actor import Actor, Permission
 from tracker.alerts import queries, rules, service
 from tracker.alerts.queries import OperationAlert
 from tracker.db import Session
-from tracker.derogations import queries as derogations
 from tracker.derogations.queries import DerogationStanding
-from tracker.derogations.rules import DerogationStatus
 from tracker.followups import queries as followups
 from tracker.followups.queries import LateReport
 from tracker.followups.rules import sent_before
@@ -81,7 +79,7 @@ def home() -> Response:
             *_mail(session, actor, now),
             *_office(actor),
         ]
-        warnings, standings = _warnings(session, actor, now=now, today=today)
+        warnings = _warnings(session, actor, now=now, today=today)
         operations = _operations(session, actor, today)
         job = {
             "last_success": schedule.find_last_success(session, rules.WARNING_JOB),
@@ -93,7 +91,6 @@ def home() -> Response:
         warnings=warnings,
         operations=operations,
         sees_operations=actor.can(Permission.USE_READ),
-        counts=_counts(standings),
         job=job,
         is_silent=_is_silent(job["last_success"], now),
         sees_warnings=actor.can(Permission.WARNING_READ),
@@ -261,18 +258,11 @@ def _operations(session: Session, actor: Actor, today: date) -> Sequence[Operati
     return queries.list_operation_alerts(session, from_day=today, limit=_SHOWN_OPERATIONS)
 
 
-def _warnings(
-    session: Session, actor: Actor, *, now: datetime, today: date
-) -> tuple[list[EndWarning], list[DerogationStanding]]:
+def _warnings(session: Session, actor: Actor, *, now: datetime, today: date) -> list[EndWarning]:
     if not actor.can(Permission.WARNING_READ):
-        return [], []
-    standings = list(derogations.list_standings(session, day=today, known_at=now))
-    by_id = {standing.id: standing for standing in standings}
-    shown = [
-        _shown(by_id[warning.derogation_id], warning.raised_at, today)
-        for warning in service.list_true_warnings(session, standings, today=today)
-    ]
-    return shown, standings
+        return []
+    found = service.list_true_warnings(session, today=today, now=now)
+    return [_shown(standing, warning.raised_at, today) for warning, standing in found]
 
 
 def _shown(standing: DerogationStanding, raised_at: datetime, today: date) -> EndWarning:
@@ -293,9 +283,3 @@ def _shown(standing: DerogationStanding, raised_at: datetime, today: date) -> En
         raised_at=raised_at,
         is_over=left < 0,
     )
-
-
-def _counts(standings: list[DerogationStanding]) -> dict[str, int]:
-    in_force = sum(1 for standing in standings if standing.standing.status is DerogationStatus.IN_FORCE)
-    ended = sum(1 for standing in standings if standing.standing.status is DerogationStatus.ENDED)
-    return {"in_force": in_force, "ended": ended, "other": len(standings) - in_force - ended}

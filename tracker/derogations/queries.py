@@ -284,6 +284,15 @@ def list_standings(session: Session, *, day: date, known_at: datetime) -> Sequen
     return read_lines(session, LINES.order_by(*ORDER), day=day, known_at=known_at)
 
 
+def list_standings_of(
+    session: Session, derogation_ids: Collection[UUID], *, day: date, known_at: datetime
+) -> Sequence[DerogationStanding]:
+    """Return where several derogations stand on a day, as known at an instant; no statement for none."""
+    if not derogation_ids:
+        return ()
+    return read_lines(session, LINES.where(Derogation.id.in_(derogation_ids)), day=day, known_at=known_at)
+
+
 def get_sheet(session: Session, derogation_id: UUID, *, day: date, known_at: datetime) -> DerogationStanding:
     """Return where one derogation stands on a day, as known at an instant.
 

@@ -83,6 +83,8 @@ from tracker.stocktaking import api as stocktaking_api
 from tracker.stocktaking import views as stocktaking_views
 from tracker.unidentified import api as unidentified_api
 from tracker.unidentified import views as unidentified_views
+from tracker.upkeep import api as upkeep_api
+from tracker.upkeep import views as upkeep_views
 from tracker.use import api as use_api
 from tracker.use import views as use_views
 from tracker.vigilance import api as vigilance_api
@@ -340,6 +342,7 @@ _VIEWS = (
     stock_views.bp,
     stocktaking_views.bp,
     unidentified_views.bp,
+    upkeep_views.bp,
     use_views.bp,
     vigilance_views.bp,
     workstations_views.bp,
@@ -368,6 +371,7 @@ _APIS = (
     register_api.api,
     requests_api.api,
     unidentified_api.api,
+    upkeep_api.api,
     use_api.api,
     vigilance_api.api,
     workstations_api.api,

@@ -26,6 +26,7 @@ SAMPLE = {
     "announced": "5",
     "cap": "3",
     "days": "3",
+    "version": "2.1",
     "code": "0",
     "text": "x",
     "fault": "check-digit",

@@ -36,6 +36,10 @@ KIND_LABELS: Mapping[DeviceKind, str] = {
 }
 
 
+STAYS_IN_PLACE = frozenset({DeviceKind.SOFTWARE, DeviceKind.EQUIPMENT})
+"""Kinds whose units stand somewhere for years; the others lie on a shelf or go to a ward."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewManufacturer:
     """What is known of a new manufacturer."""

@@ -155,6 +155,7 @@ class UnitAnswer(BaseModel):
     expiration_date: date | None
     manufacture_date: date | None
     software_version: str | None
+    place: str | None = Field(description="Of equipment and software: where it stands")
     udi_di: str | None
     entry_method: EntryMethod
     created_at: datetime
@@ -175,6 +176,7 @@ class UnitAnswer(BaseModel):
             expiration_date=unit.expiration_date,
             manufacture_date=unit.manufacture_date,
             software_version=unit.software_version,
+            place=unit.place,
             udi_di=unit.udi_di,
             entry_method=unit.entry_method,
             created_at=unit.created_at,

@@ -61,6 +61,7 @@ class Device(Tenant, Base):
     """Last day of use."""
     manufacture_date: Mapped[date | None]
     software_version: Mapped[str | None]
+    """The production identifier of software (MDR annex VI, part C, 6.5): the present one, written with each update."""
     udi_di: Mapped[str | None]
     """As scanned; a device under derogation may have none."""
     raw_scan: Mapped[bytes | None]
@@ -70,6 +71,8 @@ class Device(Tenant, Base):
     """State after the last movement; written with it, in one place (devices.service)."""
     ward_id: Mapped[UUID | None] = mapped_column(ForeignKey("ward.id"))
     """Where the last movement left it; None in the pharmacy. Written like the state: docs/decisions/0009."""
+    place: Mapped[str | None]
+    """Where equipment or software stands, by its last recorded move; written with it (upkeep)."""
     created_at: Mapped[datetime]
 
 

@@ -79,6 +79,7 @@ class UnitView:
     vigilance_email: str
     ward_id: UUID | None
     ward_name: str | None
+    place: str | None
 
     @property
     def number(self) -> str:
@@ -141,6 +142,7 @@ _UNIT: _Query = (
         Manufacturer.vigilance_email,
         Device.ward_id,
         Ward.name.label("ward_name"),
+        Device.place,
     )
     .select_from(Device)
     .outerjoin(Ward, Ward.id == Device.ward_id)

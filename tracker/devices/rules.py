@@ -112,13 +112,22 @@ REASON_LABELS: Mapping[str, str] = {
     "clinical-reason-missing": N_("the clinician's written reason is missing"),
     "patient-cap-reached": N_("the number of patients that the derogation allows is reached"),
     "expiry-conflict": N_("two expiry dates disagree"),
+    "derogation-none": N_("the register has no derogation for it"),
+    "reference-not-listed": N_("the derogation does not list the reference"),
+    "derogation-refused": N_("the derogation was refused"),
+    "derogation-ended": N_("the derogation has ended"),
+    "derogation-not-yet": N_("the derogation has not begun"),
+    "derogation-unknown": N_("the derogation has no decision in force"),
+    "site-not-allowed": N_("the derogation allows other establishments only"),
+    "software-change-major": N_("the new version is another device"),
+    "software-change-unknown": N_("what the new version changes is not known"),
     "derogation-suspended": N_("the derogation is suspended"),
     "derogation-withdrawn": N_("the derogation is withdrawn"),
     "derogation-reinstated": N_("the derogation is in force again"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
 }
-"""Words of the reasons for which goods-in opens a hold by itself; people write theirs in their own words."""
+"""Words of the reasons for which goods-in or an update opens a hold; people write theirs in their own words."""
 
 USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 """The closed list of states in which a unit without any open hold may be used (design, decision 6)."""

@@ -226,6 +226,15 @@ def mark_used(
     return state
 
 
+def set_present(
+    session: Session, device_id: UUID, *, software_version: str | None = None, place: str | None = None
+) -> None:
+    """Write the version or the place of a locked unit beside the dated fact that says so, which the caller records."""
+    known = {"software_version": software_version, "place": place}
+    values = {name: value for name, value in known.items() if value is not None}
+    session.execute(update(Device).where(Device.id == device_id).values(values))
+
+
 def take_out(session: Session, number: str, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
     """Record that a unit is non-conforming, past its shelf life, returned or destroyed.
 

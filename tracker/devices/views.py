@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue.forms import words
-from tracker.catalogue.rules import KIND_LABELS
+from tracker.catalogue.rules import KIND_LABELS, STAYS_IN_PLACE, DeviceKind
 from tracker.devices import forms, queries, rules, service
 from tracker.devices.models import Hold
 from tracker.devices.queries import LifeEvent, LotHoldLine, WaitingHold
@@ -73,6 +73,8 @@ def _unit_page(
         close_reasons={hold.id: _spoken(hold.close_reason or "") for hold in holds},
         causes=_words(rules.CAUSE_LABELS),
         kind=_(KIND_LABELS[unit.definition.kind]),
+        is_software=unit.definition.kind is DeviceKind.SOFTWARE,
+        stays_in_place=unit.definition.kind in STAYS_IN_PLACE,
         entry=_(rules.ENTRY_LABELS[unit.entry_method]),
         raw_text=_raw_text(unit.raw_scan),
         request_id=db.new_id(),

@@ -31,6 +31,7 @@ _NO_NUMBER = frozenset({"", "–"})
 """How a decision without a number was and is kept."""
 _TRACEABILITY = N_("CSP R.5212-38; order of 8 September 2021")
 _BENCH = N_("Rule of the house: no guess on a barcode")
+_SOFTWARE = N_("MDR annex VI, part C, 6.5; MDCG 2018-5")
 _IN_STOCK = N_("Rule of the house: one physical unit, one number")
 
 
@@ -82,6 +83,8 @@ _SENTENCES: Mapping[str, str] = {
     "lot-on-recall": N_("The lot %(lot)s is under recall: %(reason)s."),
     "lot-on-hold": N_("The lot %(lot)s is on hold: %(reason)s."),
     "expiry-conflict": N_("Two dates disagree: %(expires_on)s and %(other_on)s. Neither was changed."),
+    "software-change-major": N_("Version %(version)s is a major change: another device, with a UDI-DI of its own."),
+    "software-change-unknown": N_("Nobody knows what version %(version)s changes: it may be another device."),
     "unit-label-needed": N_("The manufacturer's label does not say which unit this is, nor whether it was released."),
     "derogation-in-force": N_("The derogation %(designation)s is in force until %(valid_until)s, last day included."),
     "derogation-ending-soon": N_("It ends soon, on %(valid_until)s: days left: %(days)s."),
@@ -133,6 +136,8 @@ _NEXT_STEPS: Mapping[str, str] = {
     "lot-on-recall": N_("Keep the unit apart and follow the recall notice."),
     "lot-on-hold": N_("Keep the unit apart; a pharmacist releases it with a reason, or sends it back."),
     "expiry-conflict": N_("Read the print on the box; a pharmacist releases the unit with a reason, or sends it back."),
+    "software-change-major": N_("Record ANSM's decision that covers this version, then release the unit."),
+    "software-change-unknown": N_("Ask the manufacturer, then release the unit with the answer."),
     "unit-label-needed": N_("Scan our own label, T59…; without one, the unit did not go through goods-in."),
     "derogation-ending-soon": N_("Ask the manufacturer whether an extension is requested."),
     "derogation-individual": N_("Keep the unit for this patient."),
@@ -176,6 +181,8 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "lot-on-recall": (Outcome.QUARANTINED, N_("MDR art. 2(62) and (63); order of 8 September 2021")),
     "lot-on-hold": (Outcome.QUARANTINED, N_("Order of 8 September 2021: no sanitary alert at receipt")),
     "expiry-conflict": (Outcome.QUARANTINED, N_("Rule of the house: a conflicting date blocks and asks")),
+    "software-change-major": (Outcome.QUARANTINED, _SOFTWARE),
+    "software-change-unknown": (Outcome.QUARANTINED, _SOFTWARE),
     "unit-label-needed": (Outcome.QUARANTINED, _IN_STOCK),
     "derogation-in-force": (Outcome.ACCEPTED, _REGISTER),
     "derogation-ending-soon": (Outcome.ACCEPTED, _REGISTER),

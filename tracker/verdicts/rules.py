@@ -145,16 +145,19 @@ def decide(facts: Facts) -> Verdict:
     stop = list(_of_reading(facts)) or list(_of_catalogue(facts))
     findings = stop or [
         *_of_unit(facts),
-        *_of_derogation(facts),
+        *findings_of_register(facts),
         *_of_identity(facts),
         *_of_shelf_life(facts),
         *_of_entry(facts),
     ]
-    findings = [*findings, *_of_reader(facts)]
+    return verdict_of([*findings, *_of_reader(facts)])
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Return the verdict that some reasons make together: the most severe decides, and stands first."""
     ordered = tuple(sorted(findings, key=lambda finding: _PLACE[finding.code]))
     effects = {FINDINGS[finding.code].effect for finding in ordered}
-    outcome = next(effect for effect in reversed(Outcome) if effect in effects)
-    return Verdict(outcome, ordered)
+    return Verdict(next(effect for effect in reversed(Outcome) if effect in effects), ordered)
 
 
 def is_pack(facts: Facts) -> bool:
@@ -235,7 +238,8 @@ def _of_unit(facts: Facts) -> Iterable[Finding]:
         yield Finding("unit-not-usable", {"number": unit.number, "state": unit.state.value})
 
 
-def _of_derogation(facts: Facts) -> Iterable[Finding]:
+def findings_of_register(facts: Facts) -> Iterable[Finding]:
+    """Give what the register alone says of a device on its day: at goods-in, at use, and at each update of software."""
     reference = facts.definition.reference if facts.definition else ""
     coverage = chosen_coverage(facts.coverages)
     if coverage is None:

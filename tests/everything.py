@@ -1,0 +1,189 @@
+"""One of everything that has an address in a hospital: for the tests that walk all routes and all pages."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from scanners import scan
+from tests import lists
+from tests.care import make_consent, make_notice, make_patient, make_use
+from tests.dossiers import make_request
+from tests.hospital import (
+    ALICE,
+    BOB,
+    CHARLIE,
+    HOSPITAL_A,
+    NOW,
+    THEATRE,
+    TODAY,
+)
+from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tracker import db
+from tracker.accounts import service as accounts
+from tracker.arrivals.models import Reception
+from tracker.db import Session
+from tracker.devices.models import Hold, LotHold
+from tracker.devices.rules import EntryMethod
+from tracker.dispositions import service as dispositions
+from tracker.dispositions.rules import Disposition, NewDisposition
+from tracker.documents import service as documents
+from tracker.documents.models import DocumentKind
+from tracker.documents.service import NewFile
+from tracker.imports import service as imports
+from tracker.labels import service as labels
+from tracker.labels.rules import Layout, Paper
+from tracker.operations import service as operations
+from tracker.operations.service import NewOperation
+from tracker.outbox import service as outbox
+from tracker.outbox.rules import MessageKind
+from tracker.outbox.service import NewMessage
+from tracker.publications import service as publications
+from tracker.publications.queries import list_lines
+from tracker.publications.service import NewPublication
+from tracker.recaps import service as recaps
+from tracker.recaps.service import Period
+from tracker.reception import service as bench
+from tracker.stocktaking import service as counts
+from tracker.stocktaking.service import NewCount
+from tracker.unidentified import service as unidentified
+from tracker.unidentified.rules import Cause
+from tracker.unidentified.service import NewItem
+from tracker.verdicts.queries import Box
+from tracker.vigilance import service as vigilance
+from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
+from tracker.vigilance.service import NewIncident
+from tracker.workstations import service as workstations
+
+INCIDENT = IncidentFacts(
+    occurred_on=TODAY,
+    detected_on=TODAY,
+    place="Theatre",
+    consequences=(Consequence.INTERVENTION,),
+    narrative=Narrative(description="It broke.", clinical="Revised at once.", measures="Lot kept."),
+    device_place=DevicePlace.PHARMACY,
+    is_device_kept=True,
+)
+
+
+def _message(session: Session, document_id: UUID) -> UUID:
+    new = NewMessage(
+        kind=MessageKind.REPORT_ANSM,
+        idempotency_key="route",
+        subject_ref="incident:1",
+        recipient="materiovigilance@ansm.test",
+        subject="Report",
+        body="Report",
+        attachments=(document_id,),
+    )
+    return outbox.queue(session, new=new, actor=BOB, now=NOW).id
+
+
+def _aside(session: Session) -> UUID:
+    new = NewItem(Cause.NO_CODE, place="Shelf 4", description="blue box")
+    return unidentified.put_aside(session, db.new_id(), new=new, actor=ALICE, now=NOW, today=TODAY).id
+
+
+def _recap(session: Session, derogation_id: UUID) -> UUID:
+    period = Period(derogation_id, TODAY - timedelta(days=30), TODAY - timedelta(days=1), least_count=5)
+    made = recaps.make_recap(session, db.new_id(), period=period, locale="en", actor=ALICE, now=NOW, today=TODAY)
+    return made.id
+
+
+def _import(session: Session) -> UUID:
+    """Send a catalogue file and return the id of its import."""
+    content = b"fabricant;reference;designation;type\nSerf;R1;Cup;implant\n"
+    return imports.send_file(session, db.new_id(), filename="c.csv", content=content, actor=ALICE, now=NOW).id
+
+
+def _destruction(session: Session, number: str) -> UUID:
+    """Ask for the destruction of a unit and return the id of the request."""
+    request_id, asked = db.new_id(), NewDisposition(Disposition.DESTRUCTION, "seal broken")
+    dispositions.dispose(session, request_id, number=number, new=asked, actor=ALICE, now=NOW)
+    return request_id
+
+
+def _refused_line(session: Session, reception_id: UUID) -> UUID:
+    session.flush()  # the box belongs to the delivery
+    box = Box(scan("nothing known", reference_date=TODAY), EntryMethod.SCANNED)
+    (line,) = bench.receive(session, db.new_id(), reception_id=reception_id, box=box, actor=ALICE, now=NOW, today=TODAY)
+    return line.id
+
+
+def one_of_everything(session: Session) -> dict[str, object]:
+    """Write one of everything that has an address, and return it by the name of its variable."""
+    maker = make_manufacturer(session)
+    definition = make_definition(session, manufacturer_id=maker)
+    unit, used = make_unit(session, definition, hold=a_hold()), make_unit(session, definition, lot_number="B2")
+    derogation = make_derogation(session, maker)
+    patient = make_patient(session)
+    notice = make_notice(session, derogation)
+    make_consent(session, patient, derogation, notice_id=notice)
+    use = make_use(session, used.id, patient_id=patient, derogation_id=derogation)
+    incident = db.new_id()
+    told = NewIncident(used.number, patient, INCIDENT)
+    vigilance.declare(session, incident, new=told, actor=ALICE, now=NOW, today=TODAY)
+    file = NewFile(DocumentKind.DECISION, f"derogation:{derogation}", "d.pdf", b"%PDF-1.7", has_patient_data=False)
+    document = documents.freeze(session, file, actor=ALICE, now=NOW).id
+    _token, _secret = accounts.create_token(session, name="t", lifetime=timedelta(days=1), actor=ALICE, now=NOW)
+    planned = NewOperation(patient, TODAY, CHARLIE.id, derogation_id=derogation)
+    operation = operations.plan_operation(session, db.new_id(), new=planned, actor=CHARLIE, now=NOW, today=TODAY)
+    session.flush()  # the hold is read
+    return {
+        "number": unit.number,
+        "hold_id": session.query(Hold.id).filter(Hold.device_id == unit.id).scalar(),
+        "lot_hold_id": session.query(LotHold.id).scalar(),
+        "destruction_id": _destruction(session, unit.number),
+        "manufacturer_id": maker,
+        "definition_id": definition,
+        "import_id": _import(session),
+        "count_id": counts.open_count(session, db.new_id(), new=NewCount(), actor=ALICE, now=NOW).id,
+        "derogation_id": derogation,
+        "patient_id": patient,
+        "notice_id": notice,
+        "use_id": use,
+        "operation_id": operation.id,
+        "incident_id": incident,
+        "recap_id": _recap(session, derogation),
+        "document_id": document,
+        "message_id": _message(session, document),
+        "token_id": _token.id,
+        "session_id": db.new_id(),
+        "person_id": ALICE.id,
+        **_office(session),
+    }
+
+
+def _office(session: Session) -> dict[str, object]:
+    """Write one of everything that needs no unit and no patient."""
+    reception = db.new_id()
+    session.add(
+        Reception(
+            id=reception,
+            establishment_id=HOSPITAL_A,
+            supplier="Amplitude",
+            delivery_note="BL-1",
+            order_number="",
+            note="",
+            opened_at=NOW,
+            opened_by_id=ALICE.id,
+            opened_by_name=ALICE.display_name,
+        )
+    )
+    roll = Layout(Paper.ROLL, 50, 30)
+    workstation = workstations.create_workstation(session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW)
+    list_id, page = db.new_id(), NewPublication("list.html", lists.as_html([lists.VALVES]).encode(), TODAY)
+    publications.receive(session, list_id, new=page, actor=ALICE, now=NOW, today=TODAY)
+    return {
+        "publication_id": list_id,
+        "line_id": list_lines(session, list_id)[0].line.id,
+        "reception_id": reception,
+        "box_id": _refused_line(session, reception),
+        "request_id": make_request(session),
+        "format_id": labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW).id,
+        "ward_id": THEATRE,
+        "recipient_id": UUID(int=THEATRE.int + 1),
+        "workstation_id": workstation.id,
+        "item_id": _aside(session),
+        "position": 0,
+        "code": "fr",
+        "key": "score",
+    }

@@ -105,6 +105,7 @@ def test_one_message_shows_its_headers_its_words_and_each_answer(
     assert "Hôpital A <trace59@localhost>" in page
     assert "<b>not bold</b>" in page
     assert "report.pdf" in page
+    assert "De Hôpital A" in Visitor(app, database, FANNY, locale="fr").read(f"/messages/{message_id}")
 
 
 def test_only_who_transmits_reports_is_offered_to_retry(app: Flask, database: Database, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from werkzeug.wrappers import Response
 
 from tracker import clock, http
@@ -54,12 +55,14 @@ def show(message_id: UUID) -> Response:
         attempts = queries.list_attempts(session, message_id)
         attachments = queries.list_attachments(session, message_id)
         cover = queries.get_cover(session, message, sender=http.web().values["mail_from"])
+    email = transport.show(transport.compose(cover))
     page = render_template(
         "outbox/show.html",
         message=message,
         attempts=attempts,
         attachments=attachments,
-        email=transport.show(transport.compose(cover)),
+        email=email,
+        headers=_headers(email),
         kinds=_kinds(),
         may_retry=http.current_actor().can(Permission.INCIDENT_TRANSMIT),
     )
@@ -108,7 +111,7 @@ def mailbox() -> Response:
 def mail(message_id: UUID) -> Response:
     """Show one e-mail of the mailbox as its recipient would see it."""
     kept, email = _read_mail(message_id)
-    return make_response(render_template("outbox/mail.html", kept=kept, email=email))
+    return make_response(render_template("outbox/mail.html", kept=kept, email=email, headers=_headers(email)))
 
 
 @bp.get("/mailbox/<uuid:message_id>/files/<int:position>")
@@ -149,6 +152,12 @@ def _read_mail(message_id: UUID) -> tuple[queries.KeptMail, transport.ShownMail]
             next_step=N_("Its text and its documents are still in the register: open the message."),
         )
     return kept, transport.show(transport.parse(content))
+
+
+def _headers(email: transport.ShownMail) -> list[tuple[str, str]]:
+    """Return the headers of an e-mail, those that every mail program translates in the reader's language."""
+    words = {"From": pgettext("e-mail", "From"), "To": pgettext("e-mail", "To"), "Subject": _("Subject")}
+    return [(words.get(name, name), value) for name, value in email.headers]
 
 
 def _has_mailbox() -> bool:

@@ -48,20 +48,27 @@ def make_request(
 
 
 def make_complete(
-    session: Session, *, kind: DerogationKind = DerogationKind.INDIVIDUAL, is_signed: bool = True, **changes: object
+    session: Session,
+    *,
+    kind: DerogationKind = DerogationKind.INDIVIDUAL,
+    is_signed: bool = True,
+    manufacturer_id: UUID | None = None,
+    **changes: object,
 ) -> UUID:
     """Open a request whose file is complete, signed by the surgeon, and return its id."""
     patient_id = make_patient(session) if kind is DerogationKind.INDIVIDUAL else None
-    file = complete_file(make_manufacturer(session), patient_id)
+    file = complete_file(manufacturer_id or make_manufacturer(session), patient_id)
     request_id = make_request(session, kind=kind, file=replace(file, **changes))  # type: ignore[arg-type]
     if is_signed:
         service.sign(session, db.new_id(), request_id=request_id, version=1, actor=CHARLIE, now=NOW, today=TODAY)
     return request_id
 
 
-def make_given(session: Session, *, kind: DerogationKind = DerogationKind.INDIVIDUAL) -> UUID:
+def make_given(
+    session: Session, *, kind: DerogationKind = DerogationKind.INDIVIDUAL, manufacturer_id: UUID | None = None
+) -> UUID:
     """Open a request, complete it, give its dossier to the operator, and return its id."""
-    request_id = make_complete(session, kind=kind)
+    request_id = make_complete(session, kind=kind, manufacturer_id=manufacturer_id)
     version = queries.get_request(session, request_id).version
     step = Step(RequestEventKind.GIVEN, TODAY, version=version)
     service.give(session, db.new_id(), request_id=request_id, step=step, locale="fr", actor=ALICE, now=NOW, today=TODAY)

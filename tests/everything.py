@@ -1,12 +1,16 @@
 """One of everything that has an address in a hospital: for the tests that walk all routes and all pages."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import update
 
 from scanners import scan
 from tests import lists
 from tests.care import make_consent, make_notice, make_patient, make_use
-from tests.dossiers import make_request
+from tests.dossiers import make_given, make_request
 from tests.hospital import (
     ALICE,
     BOB,
@@ -16,25 +20,32 @@ from tests.hospital import (
     THEATRE,
     TODAY,
 )
-from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.stock import GTIN, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.accounts import service as accounts
 from tracker.arrivals.models import Reception
 from tracker.db import Session
+from tracker.delivery import service as delivery
+from tracker.derogations.rules import DerogationKind
+from tracker.devices import queries as devices
 from tracker.devices.models import Hold, LotHold
-from tracker.devices.rules import EntryMethod
+from tracker.devices.rules import EntryMethod, Handover
 from tracker.dispositions import service as dispositions
 from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.followups import service as followups
+from tracker.followups.rules import EventFacts, EventKind
+from tracker.followups.service import NewEvent
 from tracker.imports import service as imports
 from tracker.labels import service as labels
 from tracker.labels.rules import Layout, Paper
 from tracker.operations import service as operations
 from tracker.operations.service import NewOperation
 from tracker.outbox import service as outbox
-from tracker.outbox.rules import MessageKind
+from tracker.outbox.models import Message
+from tracker.outbox.rules import MessageKind, MessageState
 from tracker.outbox.service import NewMessage
 from tracker.publications import service as publications
 from tracker.publications.queries import list_lines
@@ -42,17 +53,30 @@ from tracker.publications.service import NewPublication
 from tracker.recaps import service as recaps
 from tracker.recaps.service import Period
 from tracker.reception import service as bench
+from tracker.reception.queries import LineView
 from tracker.stocktaking import service as counts
 from tracker.stocktaking.service import NewCount
 from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
 from tracker.unidentified.service import NewItem
+from tracker.use.models import DeviceUse
 from tracker.verdicts.queries import Box
 from tracker.vigilance import service as vigilance
-from tracker.vigilance.rules import Consequence, DevicePlace, IncidentFacts, Narrative
+from tracker.vigilance.rules import (
+    Basis,
+    Consequence,
+    CorrespondentPart,
+    DevicePlace,
+    IncidentFacts,
+    Narrative,
+    ReportRecipient,
+)
 from tracker.vigilance.service import NewIncident
 from tracker.workstations import service as workstations
 
+_LONG_NAME = "Orthopädietechnik-Gesellschaft für Endoprothesenentwicklung mbH & Co. KG"
+_LONG_REFERENCE = "REF-012345678901234567890123456789"
+_LONG_LOT = "LOT-0123456789ABCDEF"
 INCIDENT = IncidentFacts(
     occurred_on=TODAY,
     detected_on=TODAY,
@@ -70,8 +94,8 @@ def _message(session: Session, document_id: UUID) -> UUID:
         idempotency_key="route",
         subject_ref="incident:1",
         recipient="materiovigilance@ansm.test",
-        subject="Report",
-        body="Report",
+        subject="Report 1",
+        body="Report 1",
         attachments=(document_id,),
     )
     return outbox.queue(session, new=new, actor=BOB, now=NOW).id
@@ -99,13 +123,6 @@ def _destruction(session: Session, number: str) -> UUID:
     request_id, asked = db.new_id(), NewDisposition(Disposition.DESTRUCTION, "seal broken")
     dispositions.dispose(session, request_id, number=number, new=asked, actor=ALICE, now=NOW)
     return request_id
-
-
-def _refused_line(session: Session, reception_id: UUID) -> UUID:
-    session.flush()  # the box belongs to the delivery
-    box = Box(scan("nothing known", reference_date=TODAY), EntryMethod.SCANNED)
-    (line,) = bench.receive(session, db.new_id(), reception_id=reception_id, box=box, actor=ALICE, now=NOW, today=TODAY)
-    return line.id
 
 
 def one_of_everything(session: Session) -> dict[str, object]:
@@ -152,6 +169,44 @@ def one_of_everything(session: Session) -> dict[str, object]:
     }
 
 
+def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]:
+    """Let things happen to what ``one_of_everything`` made, and return numbers of units by what became of them.
+
+    Boxes are received, put in quarantine and delivered, the incident is reported and acknowledged, a request is given
+    to the operator, a count has a difference. Names are as long as labels and companies make them.
+    """
+    reception_id = things["reception_id"]
+    boxes = [_box(session, reception_id, f"]d201{GTIN}17{day}10{_LONG_LOT}") for day in ("280131", "280131", "290131")]
+    released, delivered, quarantined = (str(line.unit_number) for line in boxes)
+    to = Handover(THEATRE, "Dr Charlie Test", "Dora Test")
+    delivery.deliver_scanned(session, db.new_id(), raw=delivered, to=to, actor=ALICE, now=NOW, today=TODAY)
+    counts.count_unit(session, things["count_id"], raw=released, actor=ALICE, now=NOW, today=TODAY)
+    maker = make_manufacturer(session, _LONG_NAME)
+    other = make_definition(session, reference=_LONG_REFERENCE, udi_di=None, manufacturer_id=maker)
+    make_unit(session, other, lot_number=None, serial_number="S" * 20, expiration_date=TODAY)
+    make_given(session, kind=DerogationKind.PARTIAL_REVISION, manufacturer_id=maker)
+    _report(session, things)
+    used = devices.get_unit_by_id(session, session.query(DeviceUse.device_id).scalar())
+    return {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
+
+
+def _box(session: Session, reception_id: UUID, raw: str) -> LineView:
+    box = Box(scan(raw, reference_date=TODAY), EntryMethod.SCANNED)
+    (line,) = bench.receive(session, db.new_id(), reception_id=reception_id, box=box, actor=ALICE, now=NOW, today=TODAY)
+    return line
+
+
+def _report(session: Session, things: Mapping[str, Any]) -> None:
+    """Send the two reports of the incident, and record that ANSM received its own."""
+    incident_id, ansm = things["incident_id"], "materiovigilance@ansm.test"
+    part = CorrespondentPart(Basis.MANDATORY, "Device under a derogation.")
+    vigilance.transmit(session, incident_id, part=part, ansm_address=ansm, actor=BOB, now=NOW, today=TODAY)
+    sent = update(Message).where(Message.id != things["message_id"])
+    session.execute(sent.values(state=MessageState.SENT, finished_at=NOW))
+    event = NewEvent(incident_id, EventFacts(EventKind.ACKNOWLEDGED, TODAY, ReportRecipient.ANSM, "R2612345"))
+    followups.record_event(session, db.new_id(), new=event, actor=BOB, now=NOW, today=TODAY)
+
+
 def _office(session: Session) -> dict[str, object]:
     """Write one of everything that needs no unit and no patient."""
     reception = db.new_id()
@@ -172,13 +227,14 @@ def _office(session: Session) -> dict[str, object]:
     workstation = workstations.create_workstation(session, db.new_id(), name="Alice 1", actor=ALICE, now=NOW)
     list_id, page = db.new_id(), NewPublication("list.html", lists.as_html([lists.VALVES]).encode(), TODAY)
     publications.receive(session, list_id, new=page, actor=ALICE, now=NOW, today=TODAY)
+    session.flush()  # the box belongs to the delivery
     return {
         "publication_id": list_id,
         "line_id": list_lines(session, list_id)[0].line.id,
         "reception_id": reception,
-        "box_id": _refused_line(session, reception),
+        "box_id": _box(session, reception, "nothing known").id,
         "request_id": make_request(session),
-        "format_id": labels.add_format(session, db.new_id(), name="Roll", layout=roll, actor=ALICE, now=NOW).id,
+        "format_id": labels.add_format(session, db.new_id(), name="Roll 1", layout=roll, actor=ALICE, now=NOW).id,
         "ward_id": THEATRE,
         "recipient_id": UUID(int=THEATRE.int + 1),
         "workstation_id": workstation.id,

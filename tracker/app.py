@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.settings import Settings
 from scanners.readers.decoders import zbar_available
-from tracker import clock, db, http, phrases, pieces, schedule
+from tracker import charts, clock, db, http, phrases, pieces, schedule
 from tracker.accounts import service as accounts
 from tracker.accounts import views as accounts_views
 from tracker.accounts.rules import ROLE_LABELS, SessionPolicy
@@ -269,6 +269,7 @@ def _dress(app: Flask) -> None:
     app.add_template_filter(_instant, "instant")
     app.add_template_global(http.sentence, "sentence")
     pieces.install(app, icon_address=functools.cache(_icon_address))
+    charts.install(app, written_day=http.written_day)
     app.context_processor(_page_context)
 
 

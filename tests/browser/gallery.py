@@ -28,7 +28,8 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired
 
-from tracker import phrases, pieces
+from tracker import charts, phrases, pieces
+from tracker.charts import Span
 from tracker.menu import MenuGroup, MenuItem
 
 TRACKER = Path(__file__).parents[2] / "tracker"
@@ -72,17 +73,6 @@ class Event:
     by: str
     detail: str | None
     at: datetime = NOW
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One derogation in the picture of their ends."""
-
-    label: str
-    starts_on: date
-    ends_on: date | None
-    status: str
-    href: str = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +139,9 @@ EVENTS = (
     Event("POS", "Pose", "Dr Hugo Lenoir", None),
 )
 SPANS = (
-    Span("SCORE", date(2024, 3, 6), date(2024, 12, 31), "ended"),
-    Span("CINY", date(2025, 6, 1), date(2027, 3, 31), "in_force"),
-    Span("ACOR", date(2027, 1, 1), None, "end_unknown"),
+    Span("SCORE", date(2024, 3, 6), date(2024, 12, 31), "ended", href="#"),
+    Span("CINY", date(2025, 6, 1), date(2027, 3, 31), "in_force", href="#"),
+    Span("ACOR", date(2027, 1, 1), None, "end_unknown", href="#"),
 )
 MENU = (
     MenuGroup("", (MenuItem("À faire", "/", "house", current=False),)),
@@ -190,6 +180,7 @@ def create_gallery(bench: Bench, translations: Path) -> Flask:
     pieces.install(app, icon_address=lambda: url_for("bootstrap.static", filename="icons/bootstrap-icons.svg"))
     app.add_template_filter(lambda on: format_date(on, "dd/MM/yyyy"), "day")
     app.add_template_filter(lambda at: format_datetime(at, "dd/MM/yyyy HH:mm"), "instant")
+    charts.install(app, written_day=lambda on: format_date(on, "dd/MM/yyyy"))
     app.context_processor(_frame)
     app.after_request(_protect)
     app.add_url_rule("/gallery", "gallery", _gallery)

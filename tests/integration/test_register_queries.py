@@ -143,6 +143,15 @@ def test_a_life_is_drawn_with_its_extensions_and_suspensions(session: Session) -
     assert len(statements) == 2
 
 
+def test_a_life_is_drawn_from_a_calendar_that_was_kept_before_it_listed_statuses(session: Session) -> None:
+    found_id = make_derogation(session, make_manufacturer(session), valid_until=END)
+    lives = queries.list_lives(session, [found_id])
+    session.execute(text("update derogation_calendar set statuses = '{}', last_days = '{}'"))
+
+    assert len(lives[found_id].stretches) == 3
+    assert queries.list_lives(session, [found_id]) == lives
+
+
 def test_a_page_of_one_status_goes_on_after_the_last_shown(session: Session) -> None:
     maker = make_manufacturer(session)
     for name in ("a", "b", "c"):

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Date, Row, Select, bindparam, cast, func, or_, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import Session
 
 from tracker import db
@@ -199,6 +199,8 @@ KEPT_WORTH = Calendar.standings.op("->", return_type=JSONB())(
     func.width_bucket(cast(bindparam("day"), Date()), Calendar.changes_on)
 )
 """What a calendar answers for a day."""
+KEPT_STATUSES = func.jsonb_path_query_array(Calendar.standings, cast("$[*].status", JSONPATH()), type_=JSONB())
+"""Status of every standing of a calendar, also of one that was kept before ``Calendar.statuses``."""
 CALENDAR_COLUMNS = (IS_KNOWN.label("is_known"), KEPT_WORTH.label("kept_worth"))
 """What :func:`worths_of` reads of a row."""
 

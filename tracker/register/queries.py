@@ -3,15 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, and_, bindparam, cast, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from tracker.catalogue.models import Manufacturer
-from tracker.derogations.models import Calendar, Decision, Derogation, ScopeEntry, Worth
-from tracker.derogations.queries import IS_KNOWN, LINES, ORDER, DerogationStanding, folded, read_lines
+from tracker.derogations.models import Calendar, Decision, Derogation, ScopeEntry
+from tracker.derogations.queries import IS_KNOWN, KEPT_STATUSES, LINES, ORDER, DerogationStanding, folded, read_lines
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 
 SHORTEST_REFERENCE = 3
@@ -146,19 +145,21 @@ def list_lives(session: Session, derogation_ids: Collection[UUID]) -> dict[UUID,
     days: dict[UUID, list[date]] = {}
     for row in session.execute(extended.order_by(Decision.effective_from)):
         days.setdefault(row.derogation_id, []).append(row.effective_from)
-    calendars = select(Calendar.id, Calendar.changes_on, Calendar.standings).where(Calendar.id.in_(derogation_ids))
+    calendars = select(Calendar.id, Calendar.changes_on, KEPT_STATUSES.label("statuses")).where(
+        Calendar.id.in_(derogation_ids)
+    )
     return {
-        row.id: Life(_stretches(row.changes_on, row.standings), tuple(days.get(row.id, ())))
-        for row in session.execute(calendars)
+        row.id: Life(_stretches(row.changes_on, row.statuses), tuple(days.get(row.id, ())))
+        for row in session.execute(calendars.where(Calendar.id.in_(derogation_ids)))
     }
 
 
-def _stretches(changes_on: Sequence[date], standings: Sequence[Any]) -> tuple[Stretch, ...]:
+def _stretches(changes_on: Sequence[date], statuses: Sequence[str]) -> tuple[Stretch, ...]:
     """Return the stretches of a calendar; neighbours with one status are one."""
     found: list[Stretch] = []
     ends = [*(first_day - timedelta(days=1) for first_day in changes_on), None]
-    for starts_on, ends_on, kept in zip([None, *changes_on], ends, standings, strict=False):
-        status = Worth.from_json(kept).standing.status
+    for starts_on, ends_on, code in zip([None, *changes_on], ends, statuses, strict=False):
+        status = DerogationStatus(code)
         goes_on = bool(found) and found[-1].status is status
         found.append(Stretch(found.pop().starts_on if goes_on else starts_on, ends_on, status))
     return tuple(found)

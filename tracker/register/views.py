@@ -16,12 +16,13 @@ from werkzeug.wrappers import Response
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.catalogue import queries as catalogue
+from tracker.charts import Span
 from tracker.derogations.forms import DOMAIN_LABELS, KIND_LABELS, STATUS_LABELS
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationKind, DerogationStatus, Domain
 from tracker.errors import N_, InvalidInput
 from tracker.register import queries
-from tracker.register.queries import Life, RegisterFilters, Stretch
+from tracker.register.queries import Life, RegisterFilters
 
 bp = Blueprint("register", __name__, template_folder="templates")
 
@@ -38,29 +39,10 @@ E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One derogation over time."""
-
-    label: str
-    href: str
-    status: str
-    stretches: tuple[Stretch, ...]
-    """The days on which it is in force, suspended, or in force without known end."""
-    extended_on: tuple[date, ...]
-    starts_on: date | None
-    ends_on: date | None
-    """Last day drawn; None where no end is known."""
-    warns_from: date | None
-    """Day from which its end is near; None where it does not run, or has no end."""
-    is_ending: bool
-    """Today is such a day."""
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """The derogations of a page of the register over time."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[Span, ...]
     first: date
     last: date
     today: date
@@ -127,12 +109,12 @@ def _picture(standings: Sequence[DerogationStanding], lives: Mapping[UUID, Life]
     return Picture(tuple(bars), min(days) - _MARGIN, max(days) + _MARGIN, today)
 
 
-def _bar(found: DerogationStanding, life: Life, today: date) -> Bar:
+def _bar(found: DerogationStanding, life: Life, today: date) -> Span:
     drawn = [stretch for stretch in life.stretches if stretch.status in _DRAWN]
     if drawn and drawn[-1].ends_on is None and drawn[-1].status is DerogationStatus.SUSPENDED and found.valid_until:
         drawn[-1] = replace(drawn[-1], ends_on=max(found.valid_until, today))  # it would last until it is lifted
     end = found.valid_until if found.status is DerogationStatus.IN_FORCE else None
-    return Bar(
+    return Span(
         label=found.designation,
         href=url_for("derogations.show", derogation_id=found.id),
         status=found.status.value,

@@ -188,7 +188,9 @@ def test_a_link_cannot_log_anybody_out(person: LogIn) -> None:
 
 def forge(alice: Person, csrf_token: str | None) -> TestResponse:
     alice.get("/account")
-    form = {"name": "forged", "days": "30"} | ({} if csrf_token is None else {"csrf_token": csrf_token})
+    form = {"name": "forged", "days": "30", "scope": "reading"} | (
+        {} if csrf_token is None else {"csrf_token": csrf_token}
+    )
     return alice.client.post("/account/tokens", data=form)
 
 
@@ -287,7 +289,7 @@ def test_the_account_page_shows_this_log_in_and_ends_another(person: LogIn) -> N
 def test_a_token_is_shown_once(person: LogIn) -> None:
     alice = person(ALICE)
 
-    made = alice.post("/account/tokens", {"name": "dock scanner", "days": "30"})
+    made = alice.post("/account/tokens", {"name": "dock scanner", "days": "30", "scope": "everything"})
 
     (secret,) = re.findall(r"t59_[\w-]+", made.text)
     later = alice.get("/account")
@@ -300,7 +302,7 @@ def test_a_token_is_shown_once(person: LogIn) -> None:
     ("name", "days"), [("", "30"), ("scanner", ""), ("scanner", "0"), ("scanner", "367"), ("scanner", "x")]
 )
 def test_an_odd_token_is_refused_with_what_was_typed(person: LogIn, name: str, days: str) -> None:
-    answer = person(ALICE).post("/account/tokens", {"name": name, "days": days})
+    answer = person(ALICE).post("/account/tokens", {"name": name, "days": days, "scope": "reading"})
 
     assert answer.status_code == 422
     assert "t59_" not in answer.text
@@ -310,7 +312,7 @@ def test_an_odd_token_is_refused_with_what_was_typed(person: LogIn, name: str, d
 
 def test_a_token_is_revoked_on_the_page(person: LogIn) -> None:
     alice = person(ALICE)
-    page = alice.post("/account/tokens", {"name": "scanner", "days": "30"}).text
+    page = alice.post("/account/tokens", {"name": "scanner", "days": "30", "scope": "everything"}).text
     (address,) = re.findall(r'action="(/account/tokens/[^"]+/revoke)"', page)
 
     answer = alice.post(address)

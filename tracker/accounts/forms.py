@@ -10,6 +10,7 @@ from wtforms import (
     HiddenField,
     IntegerField,
     PasswordField,
+    RadioField,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -18,7 +19,13 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stub
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from tracker.accounts.rules import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, ROLE_LABELS
+from tracker.accounts.rules import (
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    ROLE_LABELS,
+    TOKEN_SCOPE_LABELS,
+    TokenScope,
+)
 from tracker.actor import Role
 
 _ADDRESS = r"^\s*[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\s*$"
@@ -85,6 +92,12 @@ class TokenForm(FlaskForm):
     """A new API token."""
 
     name = StringField(_l("Which program will use it?"), validators=[DataRequired(), Length(max=100)])
+    scope = RadioField(
+        _l("What may it do?"),
+        choices=[SelectChoice(code.value, _l(label)) for code, label in TOKEN_SCOPE_LABELS.items()],
+        default=TokenScope.GOODS_IN.value,
+        validators=[InputRequired()],
+    )
     days = IntegerField(_l("Days until it ends"), default=90, validators=[InputRequired(), NumberRange(1, 366)])
 
 
@@ -96,6 +109,11 @@ def text_of(field: StringField) -> str:
 def lifetime_of(form: TokenForm) -> timedelta:
     """Return how long a new token lasts."""
     return timedelta(days=form.days.data or 0)
+
+
+def scope_of(form: TokenForm) -> TokenScope:
+    """Return what a new token may be used for."""
+    return TokenScope(form.scope.data)
 
 
 def chosen_roles(field: SelectMultipleField) -> frozenset[Role]:

@@ -7,8 +7,9 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tracker.accounts.rules import TokenScope
 from tracker.actor import Role
-from tracker.db import Base, Tenant
+from tracker.db import Base, Tenant, code_column
 
 
 class Person(Tenant, Base):
@@ -59,6 +60,7 @@ class ApiToken(Tenant, Base):
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     name: Mapped[str]
+    scope: Mapped[TokenScope] = code_column(TokenScope)
     token_hash: Mapped[bytes]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

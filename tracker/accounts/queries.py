@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
-from tracker.accounts.rules import SessionPolicy
+from tracker.accounts.rules import SessionPolicy, TokenScope, permissions_within
 from tracker.actor import Actor, Role, permissions_of
 from tracker.db import DirectStatement
 from tracker.errors import N_, InvalidInput, NotFound
@@ -67,14 +67,14 @@ _PERSON_COLUMNS = (
 )
 
 
-def _actor_of(row: Row[*tuple[Any, ...]]) -> Actor:
+def _actor_of(row: Row[*tuple[Any, ...]], *, scope: TokenScope = TokenScope.EVERYTHING) -> Actor:
     roles = frozenset(Role(role) for role in row.roles)
     return Actor(
         id=row.id,
         display_name=f"{row.given_name} {row.family_name}",
         establishment_id=row.establishment_id,
         roles=roles,
-        permissions=permissions_of(roles),
+        permissions=permissions_within(scope, permissions_of(roles)),
     )
 
 
@@ -90,7 +90,7 @@ _BY_SESSION = DirectStatement(
     .where(LoginSession.token_hash == bindparam("token_hash"), LoginSession.revoked_at.is_(None), Person.is_active)
 )
 _BY_TOKEN = DirectStatement(
-    select(*_PERSON_COLUMNS, ApiToken.id.label("session_id"), ApiToken.created_at, ApiToken.expires_at)
+    select(*_PERSON_COLUMNS, ApiToken.id.label("session_id"), ApiToken.created_at, ApiToken.expires_at, ApiToken.scope)
     .join(ApiToken, ApiToken.person_id == Person.id)
     .join(Establishment, Establishment.id == Person.establishment_id)
     .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None), Person.is_active)
@@ -110,7 +110,8 @@ def find_by_token(session: Session, token_hash: bytes) -> Credentials | None:
     row = _BY_TOKEN.first(session, {"token_hash": token_hash})
     if row is None:
         return None
-    return Credentials(_actor_of(row), _shown(row), row.locale, row.session_id, row.created_at, row.expires_at)
+    actor = _actor_of(row, scope=row.scope)
+    return Credentials(actor, _shown(row), row.locale, row.session_id, row.created_at, row.expires_at)
 
 
 def find_by_email(session: Session, email: str) -> Person | None:

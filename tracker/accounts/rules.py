@@ -1,9 +1,10 @@
 """When a log-in holds, and what a password must be. Pure."""
 
+import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tracker.actor import Role
+from tracker.actor import Permission, Role
 from tracker.errors import N_, InvalidInput
 
 MIN_PASSWORD_LENGTH = 12
@@ -26,6 +27,41 @@ ROLE_LABELS: dict[Role, str] = {
     Role.ADMINISTRATOR: N_("Administrator"),
     Role.AUDITOR: N_("Auditor"),
 }
+
+
+class TokenScope(enum.StrEnum):
+    """What a token may be used for, within what its owner may. Values are stored: a change needs a migration."""
+
+    EVERYTHING = "everything"
+    READING = "reading"
+    GOODS_IN = "goods_in"
+    """A scanner agent: it asks for verdicts and receives boxes, and reads no patient."""
+
+
+TOKEN_SCOPE_LABELS: dict[TokenScope, str] = {
+    TokenScope.EVERYTHING: N_("Everything I may do"),
+    TokenScope.READING: N_("Reading only"),
+    TokenScope.GOODS_IN: N_("Goods-in only, for a scanner"),
+}
+_GOODS_IN = frozenset({Permission.UNIT_CHECK, Permission.UNIT_READ, Permission.RECEPTION_WRITE})
+
+
+def permissions_within(scope: TokenScope, permissions: frozenset[Permission]) -> frozenset[Permission]:
+    """Return what a token of that scope may do, out of what its owner may.
+
+    >>> own = frozenset({Permission.PATIENT_READ, Permission.PATIENT_WRITE, Permission.UNIT_CHECK})
+    >>> sorted(permissions_within(TokenScope.READING, own))
+    [<Permission.PATIENT_READ: 'patient:read'>, <Permission.UNIT_CHECK: 'unit:check'>]
+    >>> sorted(permissions_within(TokenScope.GOODS_IN, own))
+    [<Permission.UNIT_CHECK: 'unit:check'>]
+    """
+    match scope:
+        case TokenScope.EVERYTHING:
+            return permissions
+        case TokenScope.READING:
+            return frozenset(one for one in permissions if one.value.endswith(":read") or one is Permission.UNIT_CHECK)
+        case TokenScope.GOODS_IN:
+            return permissions & _GOODS_IN
 
 
 class PasswordRefused(InvalidInput):

@@ -16,7 +16,7 @@ from tracker import db
 from tracker.accounts import queries, rules
 from tracker.accounts.models import ApiToken, LoginFailure, LoginSession, Person
 from tracker.accounts.queries import Credentials
-from tracker.accounts.rules import SessionPolicy
+from tracker.accounts.rules import SessionPolicy, TokenScope
 from tracker.actor import Actor, Permission, Role, permissions_of, system_actor
 from tracker.audit import service as audit
 from tracker.errors import N_, Conflict, InvalidInput, NotPermitted
@@ -313,9 +313,15 @@ def _end_credentials(session: Session, person_id: UUID, *, now: datetime) -> Non
 
 
 def create_token(
-    session: Session, *, name: str, lifetime: timedelta, actor: Actor, now: datetime
+    session: Session,
+    *,
+    name: str,
+    lifetime: timedelta,
+    actor: Actor,
+    now: datetime,
+    scope: TokenScope = TokenScope.EVERYTHING,
 ) -> tuple[ApiToken, str]:
-    """Make an API token that acts as its owner; it is shown once and only its hash is kept.
+    """Make an API token that acts as its owner, within its scope; it is shown once and only its hash is kept.
 
     Raises:
         InvalidInput: the name is empty or the lifetime longer than a year.
@@ -330,13 +336,19 @@ def create_token(
         establishment_id=actor.establishment_id,
         person_id=actor.id,
         name=name.strip()[:100],
+        scope=scope,
         token_hash=hash_token(secret),
         created_at=now,
         expires_at=now + lifetime,
     )
     session.add(token)
     audit.append(
-        session, actor=actor, action="token:created", subject=f"token:{token.id}", details={"name": token.name}, now=now
+        session,
+        actor=actor,
+        action="token:created",
+        subject=f"token:{token.id}",
+        details={"name": token.name, "scope": scope.value},
+        now=now,
     )
     return token, secret
 

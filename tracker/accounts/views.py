@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from tracker import clock, db, http
 from tracker.accounts import forms, queries, service
 from tracker.accounts.models import Person
-from tracker.accounts.rules import ROLE_LABELS, SessionPolicy, browser_of
+from tracker.accounts.rules import ROLE_LABELS, TOKEN_SCOPE_LABELS, SessionPolicy, browser_of
 from tracker.accounts.service import LoginRefused, NewPerson
 from tracker.actor import Permission, Role
 from tracker.errors import N_, Conflict, InvalidInput, TraceError
@@ -143,6 +143,7 @@ def _account_page(
         "person": person,
         "sessions": sessions,
         "tokens": tokens,
+        "scope_labels": TOKEN_SCOPE_LABELS,
         "present_id": g.get("session_id"),
         "token_form": token_form,
         "password_form": password_form,
@@ -198,6 +199,7 @@ def create_token() -> Response:
         _row, secret = service.create_token(
             transaction,
             name=forms.text_of(form.name),
+            scope=forms.scope_of(form),
             lifetime=forms.lifetime_of(form),
             actor=http.current_actor(),
             now=clock.utc_now(),

@@ -90,6 +90,26 @@ MENU = (
 )
 
 
+_BELONGS = {
+    "arrivals": "reception.index",
+    "reception": "reception.index",
+    "devices": "stock.index",
+    "devices.release_lot": "devices.holds",
+    "dispositions": "stock.index",
+    "imports": "catalogue.definitions",
+    "conformity": "register.index",
+    "derogations": "register.index",
+    "effects": "register.index",
+    "consents": "patients.index",
+    "consents.notices": "register.index",
+    "consents.new_notice": "register.index",
+    "use.show": "use.index",
+    "use.make_papers": "use.index",
+    "followups": "vigilance.index",
+}
+"""Where a page stands, or all pages of a slice, that would not stand under its slice's first entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class MenuItem:
     """One entry of the menu as a page shows it."""
@@ -115,7 +135,7 @@ def menu_of(
 
     Args:
         actor: who is logged in.
-        endpoint: of the page that is shown, such as ``use.show``; a page that is no entry belongs to its slice's first.
+        endpoint: of the page that is shown, such as ``use.show``; a page that is no entry stands under one.
         translate: from a text of this program to the reader's language.
         address: the path of an endpoint.
     """
@@ -138,4 +158,6 @@ def _current(entries: Sequence[str], endpoint: str) -> str | None:
     if endpoint in entries:
         return endpoint
     slice_name = endpoint.partition(".")[0]
+    if place := _BELONGS.get(endpoint, _BELONGS.get(slice_name)):
+        return place if place in entries else None
     return next((entry for entry in entries if entry.partition(".")[0] == slice_name), None)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.hospital import ALICE, PEOPLE
-from tracker.actor import Actor
-from tracker.menu import MENU, MenuGroup, menu_of
+from tracker.actor import Actor, Permission
+from tracker.menu import _BELONGS, MENU, MenuGroup, menu_of
 
 
 def shown(actor: Actor, endpoint: str = "alerts.home") -> list[MenuGroup]:
@@ -29,9 +29,27 @@ def test_names_are_in_the_readers_language() -> None:
         ("vigilance.recall", ["/vigilance.recall"]),
         ("vigilance.show", ["/vigilance.index"]),
         ("documents.show", []),
+        ("reception.show", ["/reception.index"]),
+        ("reception.check", ["/reception.check"]),
+        ("devices.show", ["/stock.index"]),
+        ("devices.holds", ["/devices.holds"]),
+        ("derogations.show", ["/register.index"]),
+        ("consents.index", ["/patients.index"]),
+        ("consents.notices", ["/register.index"]),
+        ("use.show", ["/use.index"]),
     ],
 )
 def test_one_place_at_most_is_the_present_one(endpoint: str, entry: list[str]) -> None:
     current = [item.href for group in shown(ALICE, endpoint) for item in group.items if item.current]
 
     assert current == entry
+
+
+def test_a_page_stands_under_no_place_that_its_reader_may_not_open() -> None:
+    nurse = next(person for person in PEOPLE if not person.can(Permission.RECEPTION_WRITE))
+
+    assert not [item for group in shown(nurse, "reception.show") for item in group.items if item.current]
+
+
+def test_every_place_that_a_page_stands_under_is_in_the_menu() -> None:
+    assert set(_BELONGS.values()) <= {place.endpoint for work in MENU for place in work.places}

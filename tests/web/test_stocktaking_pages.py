@@ -49,6 +49,21 @@ def test_a_shelf_is_counted_its_difference_decided_and_the_count_closed(
     assert person(BOB).get("/counts").status_code == 403
 
 
+def test_what_is_blocked_is_counted_and_said_to_be_blocked(
+    person: LogIn, units: list[UnitView], database: db.Database
+) -> None:
+    alice = person(ALICE)
+    for unit in units:
+        alice.post(f"/units/{unit.number}/holds", {"reason": "seal broken", "request_id": str(db.new_id())})
+    address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
+
+    card = alice.fragment(f"{address}/units", {"raw": units[0].number}).text
+    page = alice.get(address).text
+
+    assert "On hold" in card
+    assert page.count("On hold") == 1  # of the one that is still to be found
+
+
 def test_what_cannot_be_counted_is_told_and_kept_in_the_box(person: LogIn, units: list[UnitView]) -> None:
     alice = person(ALICE)
     address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition
-from tracker.devices.models import Device
+from tracker.devices.models import Device, Hold
 from tracker.devices.rules import ON_HAND, UnitState
 from tracker.errors import N_, NotFound
 from tracker.organisation.models import Ward
@@ -136,6 +136,8 @@ class DifferenceLine:
     resolution: Resolution | None
     reason: str | None
     decided_by: str | None
+    is_held: bool
+    """Blocked by an open hold, whatever its state."""
 
     @property
     def number(self) -> str:
@@ -143,6 +145,7 @@ class DifferenceLine:
         return unit_label.format(self.sequence)
 
 
+_IS_HELD = exists().where(Hold.device_id == Device.id, Hold.closed_at.is_(None)).correlate(Device)
 _UNIT_COLUMNS = (
     Device.sequence,
     Device.state,
@@ -153,6 +156,7 @@ _UNIT_COLUMNS = (
     CountResolution.resolution,
     CountResolution.reason,
     CountResolution.actor_name,
+    _IS_HELD,
     CountResolution.difference,
     Device.ward_id,
 )
@@ -194,4 +198,4 @@ def list_differences(session: Session, count: StockCount) -> Sequence[Difference
 
 
 def _difference(row: Any, difference: Difference) -> DifferenceLine:  # noqa: ANN401 - SQLAlchemy's row
-    return DifferenceLine(row.difference or difference, *row[:9])
+    return DifferenceLine(row.difference or difference, *row[:10])

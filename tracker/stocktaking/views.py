@@ -176,7 +176,7 @@ def _card_of(counted: Counted) -> Card:
         sentence = _("Counted") if counted.is_first else _("Counted before: it stays counted once")
         return Card("accepted", sentence, unit=unit)
     place = unit.ward_name or _(STATE_LABELS[unit.state])
-    words = f"{_(rules.DIFFERENCE_LABELS[counted.difference])}: {place}"
+    words = _("%(difference)s: %(place)s", difference=_(rules.DIFFERENCE_LABELS[counted.difference]), place=place)
     return Card(_OUTCOMES[counted.difference], words, unit=unit, code=counted.difference.value)
 
 

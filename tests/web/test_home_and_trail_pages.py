@@ -186,6 +186,19 @@ def test_an_end_that_was_warned_of_is_shown_until_an_extension(person: LogIn, da
     assert "Whole register" in after
 
 
+def test_a_suspended_derogation_is_not_shown_as_if_it_ran_to_its_end(person: LogIn, database: Database) -> None:
+    today = clock.paris_day(clock.utc_now())
+    with transaction(database, HOSPITAL_A) as session:
+        derogation = make_derogation(session, make_manufacturer(session), valid_until=today + 30 * DAY)
+    warn(database)
+    before = home(person(ALICE))
+    with transaction(database, HOSPITAL_A) as session:
+        make_decision(session, derogation, DecisionKind.SUSPENDED, effective_from=today)
+
+    assert "30 days left Suspended" in home(person(ALICE))
+    assert "Suspended" not in before
+
+
 @pytest.mark.parametrize(("left", "said"), [(1, "1 day left"), (0, "last day today")])
 def test_the_last_days_are_told_in_words(person: LogIn, database: Database, left: int, said: str) -> None:
     today = clock.paris_day(clock.utc_now())

@@ -15,6 +15,7 @@ from tracker.alerts import queries, rules, service
 from tracker.alerts.queries import OperationAlert
 from tracker.db import Session
 from tracker.derogations.queries import DerogationStanding
+from tracker.effects import rules as effects
 from tracker.followups import queries as followups
 from tracker.followups.queries import LateReport
 from tracker.followups.rules import sent_before
@@ -61,6 +62,8 @@ class EndWarning:
     href: str
     raised_at: datetime
     is_over: bool
+    stopped: str
+    """``"suspended"`` or ``"withdrawn"`` where the derogation is worth nothing before its end; empty otherwise."""
 
 
 @bp.get("/")
@@ -282,4 +285,5 @@ def _shown(standing: DerogationStanding, raised_at: datetime, today: date) -> En
         href=url_for("derogations.show", derogation_id=standing.id),
         raised_at=raised_at,
         is_over=left < 0,
+        stopped=standing.status.value if standing.status in effects.STOPS else "",
     )

@@ -136,6 +136,21 @@ def test_an_extension_recorded_from_its_letter_turns_the_status(
         assert documents.read_content(session, kept.document_id) == PDF
 
 
+def test_who_records_a_suspension_is_told_that_the_units_are_blocked_next(
+    person: LogIn, database: db.Database, score: UUID
+) -> None:
+    alice = person(ALICE)
+    alice.post(f"/derogations/{score}/decisions/new", extension())
+    extended = alice.get(f"/derogations/{score}").text
+
+    alice.post(f"/derogations/{score}/decisions/new", extension(kind="suspended", valid_until=""))
+    page = alice.get(f"/derogations/{score}").text
+
+    assert "deliver none until then" not in extended
+    assert "The units concerned are blocked within a minute: deliver none until then." in page
+    assert "kB · fingerprint" in page
+
+
 def test_a_form_sent_twice_is_one_decision(person: LogIn, database: db.Database, score: UUID) -> None:
     alice = person(ALICE)
     form = extension()

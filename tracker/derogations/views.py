@@ -186,6 +186,8 @@ def record_decision(derogation_id: UUID) -> Response:
     except (InvalidInput, Conflict) as error:
         return http.rejected("derogations/new_decision.html", form, error, **context)
     flash(_("The decision is recorded."), "success")
+    if new.kind in (DecisionKind.SUSPENDED, DecisionKind.WITHDRAWN):
+        flash(_("The units concerned are blocked within a minute: deliver none until then."), "warning")
     return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
 
 

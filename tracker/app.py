@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 from flask import Flask, Response, g, jsonify, request, url_for
-from flask_babel import Babel, format_datetime, get_locale, gettext
+from flask_babel import Babel, format_datetime, format_decimal, get_locale, gettext
 from flask_bootstrap import Bootstrap5
 from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
@@ -99,6 +99,7 @@ LOCALES = {"fr": "Français", "en": "English"}
 MAX_BODY_BYTES = 21 * 1024 * 1024
 """One file of 20 MB and the form around it (documents.service.MAX_UPLOAD_BYTES)."""
 
+_KILO = 1000
 _DEMONSTRATION = Path(__file__).parent.parent / "config" / "demonstration.yaml"
 _CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -267,6 +268,7 @@ def _dress(app: Flask) -> None:
 
     app.add_template_filter(http.written_day, "day")
     app.add_template_filter(_instant, "instant")
+    app.add_template_filter(_file_size, "file_size")
     app.add_template_global(http.sentence, "sentence")
     pieces.install(app, icon_address=functools.cache(_icon_address))
     charts.install(app, written_day=http.written_day)
@@ -289,6 +291,14 @@ def _icon_address() -> str:
 def _instant(value: datetime | None) -> str:
     pattern = "dd/MM/yyyy HH:mm" if str(get_locale()) == "fr" else "d MMM yyyy HH:mm"
     return format_datetime(value, pattern) if value else ""
+
+
+def _file_size(byte_count: int) -> str:
+    """Return a size as the language of the page writes it: ``76,6 ko``, ``76.6 kB``."""
+    kilobytes = byte_count / _KILO
+    if kilobytes >= _KILO:
+        return gettext("%(size)s MB", size=format_decimal(kilobytes / _KILO, "0.0"))
+    return gettext("%(size)s kB", size=format_decimal(kilobytes, "0.0"))
 
 
 def _page_context() -> dict[str, object]:

@@ -195,6 +195,7 @@ def test_a_use_is_recorded_with_its_papers(person: LogIn, database: db.Database,
     assert "SCORE cemented, 2011" in page.text
     assert "Implant card" in page.text
     assert set(papers(database, answer.location)) == {DocumentKind.PATIENT_DOCUMENT, DocumentKind.IMPLANT_CARD}
+    assert "partial revision of an implanted system" in visitor.get(f"/units/{case.number}").text
     with db.transaction(database, HOSPITAL_A) as session:
         assert devices.get_unit(session, case.number).state is UnitState.USED
 

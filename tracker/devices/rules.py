@@ -126,8 +126,12 @@ REASON_LABELS: Mapping[str, str] = {
     "derogation-reinstated": N_("the derogation is in force again"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
+    "partial_revision": N_("partial revision of an implanted system"),
+    "first_implantation": N_("first implantation"),
+    "complete_replacement": N_("replacement of a complete system"),
+    "other": N_("other use"),
 }
-"""Words of the reasons for which goods-in or an update opens a hold; people write theirs in their own words."""
+"""Words of the reasons that the program gives: of holds it opens, of uses; people write theirs in their own words."""
 
 USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 """The closed list of states in which a unit without any open hold may be used (design, decision 6)."""

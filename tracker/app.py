@@ -297,8 +297,10 @@ def _file_size(byte_count: int) -> str:
     """Return a size as the language of the page writes it: ``76,6 ko``, ``76.6 kB``."""
     kilobytes = byte_count / _KILO
     if kilobytes >= _KILO:
-        return gettext("%(size)s MB", size=format_decimal(kilobytes / _KILO, "0.0"))
-    return gettext("%(size)s kB", size=format_decimal(kilobytes, "0.0"))
+        words: str = gettext("%(size)s MB", size=format_decimal(kilobytes / _KILO, "0.0"))
+    else:
+        words = gettext("%(size)s kB", size=format_decimal(kilobytes, "0.0"))
+    return words
 
 
 def _page_context() -> dict[str, object]:

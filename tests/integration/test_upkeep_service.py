@@ -1,5 +1,6 @@
-"""Software that is updated asks the register again; equipment that moves leaves a dated fact."""
+"""Software that is updated asks the register again; equipment that moves leaves a dated fact; photos are kept."""
 
+import hashlib
 from datetime import date, timedelta
 from threading import Thread
 from uuid import UUID
@@ -9,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from tests.bench import actions, count, counted
+from scanners.symbols import datamatrix
+from tests.bench import PATIENT_LABEL, actions, count, counted
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import make_decision, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
@@ -21,11 +23,25 @@ from tracker.devices import service as devices_service
 from tracker.devices.models import Hold
 from tracker.devices.queries import UnitNotFound, UnitView
 from tracker.devices.rules import HoldCause, UnitState
+from tracker.documents import queries as documents
+from tracker.documents.models import Document, DocumentKind
+from tracker.documents.service import FileRefused
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.findings.rules import Outcome
 from tracker.upkeep import queries, service
 from tracker.upkeep.models import SoftwareUpdate, UnitPlace
-from tracker.upkeep.rules import Change, NewPlace, NewUpdate, PlaceUnchanged, VersionUnchanged
+from tracker.upkeep.rules import (
+    Change,
+    NewPhoto,
+    NewPlace,
+    NewUpdate,
+    PhotoRefused,
+    PhotoShowsPatient,
+    PlaceUnchanged,
+    VersionUnchanged,
+)
+
+PHOTO = datamatrix.png("SOMETHING-ELSE")
 
 
 def make_software(session: Session, *, kind: DeviceKind = DeviceKind.SOFTWARE, **derogation: object) -> UnitView:
@@ -61,6 +77,21 @@ def move(
     new = NewPlace(place, TODAY)
     return service.record_place(
         session, place_id or db.new_id(), number=unit.number, new=new, actor=actor, now=NOW, today=TODAY
+    )
+
+
+def keep(
+    session: Session,
+    unit: UnitView,
+    content: bytes = PHOTO,
+    *,
+    photo_id: UUID | None = None,
+    texts: tuple[str, ...] = (),
+    actor: Actor = ALICE,
+) -> Document:
+    photo = NewPhoto(content, "label.png", texts)
+    return service.keep_photo(
+        session, photo_id or db.new_id(), number=unit.number, photo=photo, actor=actor, now=NOW, today=TODAY
     )
 
 
@@ -242,3 +273,47 @@ def test_the_database_refuses_to_rewrite_versions_and_places(session: Session, r
 
     with pytest.raises(DBAPIError):
         session.execute(text(rewriting))
+
+
+def test_a_photo_is_frozen_hashed_and_sealed_once(session: Session) -> None:
+    unit, photo_id = make_unit(session, make_definition(session)), db.new_id()
+
+    kept = [keep(session, unit, photo_id=photo_id) for _again in range(2)]
+
+    (photo,) = devices.list_photos(session, unit.id)
+    assert [one.id for one in kept] == [photo.id] * 2
+    assert (photo.kind, photo.sha256) == (DocumentKind.PHOTO, hashlib.sha256(PHOTO).hexdigest())
+    assert PHOTO not in photo.sealed_content
+    assert documents.read_content(session, photo.id) == PHOTO
+    assert actions(session).count("document:frozen") == 1
+    with pytest.raises(RequestIdReused):
+        keep(session, unit, datamatrix.png("OTHER"), photo_id=photo_id)
+
+
+def test_a_photo_that_shows_a_patient_or_is_none_leaves_nothing(session: Session) -> None:
+    unit = make_unit(session, make_definition(session))
+
+    with pytest.raises(PhotoShowsPatient):
+        keep(session, unit, texts=(PATIENT_LABEL,))
+    with pytest.raises(PhotoRefused):
+        keep(session, unit, b"%PDF-1.7")
+    with pytest.raises(FileRefused):
+        keep(session, unit, b"")
+    with pytest.raises(NotPermitted):
+        keep(session, unit, actor=CHARLIE)
+
+    assert devices.list_photos(session, unit.id) == []
+    assert "document:frozen" not in actions(session)
+
+
+def test_one_number_of_a_request_names_a_photo_in_each_hospital(session: Session) -> None:
+    photo_id = db.new_id()
+    keep(session, make_unit(session, make_definition(session)), photo_id=photo_id)
+    session.flush()  # what follows happens in another hospital
+    session.expunge_all()
+    enter(session, HOSPITAL_B)
+    theirs = make_unit(session, make_definition(session, actor=GUY), actor=GUY)
+
+    keep(session, theirs, photo_id=photo_id, actor=GUY)
+
+    assert len(devices.list_photos(session, theirs.id)) == 1

@@ -4,21 +4,28 @@ from datetime import timedelta
 
 import pytest
 
+from tests.bench import LABEL, PATIENT_LABEL
 from tests.hospital import TODAY
 from tracker.catalogue.rules import DeviceKind
 from tracker.devices.rules import UnitState
 from tracker.findings.rules import FINDINGS, Outcome
 from tracker.upkeep.rules import (
+    MOST_PHOTOS,
     Change,
     NewPlace,
     NewUpdate,
     NotSoftware,
+    PhotoRefused,
+    PhotosFull,
+    PhotoShowsPatient,
     PlaceInvalid,
     PlaceNotKept,
     PlaceUnchanged,
     UnitGone,
     UpdateInvalid,
     VersionUnchanged,
+    check_photo,
+    check_photo_count,
     check_place,
     check_update,
     findings_of_change,
@@ -99,3 +106,14 @@ def test_a_move_needs_another_place_and_a_possible_day() -> None:
     assert set(refused.value.fields) == {"place", "moved_on"}
     with pytest.raises(UnitGone):
         check_place(MOVE, **EQUIPMENT | {"state": UnitState.RETURNED})
+
+
+def test_a_photo_is_a_picture_without_a_patient_and_not_one_of_too_many() -> None:
+    check_photo(["SOMETHING", LABEL], media_type="image/jpeg", today=TODAY)
+    check_photo_count(MOST_PHOTOS - 1)
+    with pytest.raises(PhotoRefused):
+        check_photo([], media_type="application/pdf", today=TODAY)
+    with pytest.raises(PhotoShowsPatient):
+        check_photo([LABEL, PATIENT_LABEL], media_type="image/png", today=TODAY)
+    with pytest.raises(PhotosFull):
+        check_photo_count(MOST_PHOTOS)

@@ -1,19 +1,28 @@
-"""Versions and places through the pages and the API."""
+"""Versions, places and photos through the pages and the API."""
 
+import base64
+import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from scanners.symbols import datamatrix
+from tests.bench import PATIENT_LABEL
 from tests.hospital import ALICE, BOB, CHARLIE, HOSPITAL_A
-from tests.stock import make_definition, make_derogation, make_manufacturer, make_unit
+from tests.stock import REFERENCE, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person, Program
 from tracker import clock, db
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
 from tracker.catalogue.rules import DeviceKind
 from tracker.devices.queries import UnitView
+from tracker.reception import queries as reception
 
 LogIn = Callable[[object], Person]
 WithToken = Callable[[object], Program]
+PHOTO = datamatrix.png("SOMETHING-ELSE")
 DAY = clock.paris_day(clock.utc_now())
 
 
@@ -114,3 +123,62 @@ def test_a_program_records_updates_and_moves_once(program: WithToken, software: 
     problem = alice.post(f"{base}/software-updates", future)
     assert (problem.status_code, problem.get_json()["type"]) == (422, "update-invalid")
     assert program(CHARLIE).post(f"{base}/software-updates", new).status_code == 403
+
+
+def photo(content: bytes = PHOTO, name: str = "label.png") -> dict[str, object]:
+    return {"photo": (io.BytesIO(content), name), "request_id": str(db.new_id())}
+
+
+def test_a_photo_is_kept_with_a_unit_and_seen_on_its_page(person: LogIn, software: UnitView) -> None:
+    alice, address = person(ALICE), f"/units/{software.number}/photo"
+
+    asked = alice.get(address)
+    none = alice.post(address, {"request_id": str(db.new_id())})
+    patient = alice.post(address, photo(datamatrix.png(PATIENT_LABEL)))
+    document = alice.post(address, photo(b"%PDF-1.7"))
+    done = alice.post(address, photo())
+    page = alice.get(f"/units/{software.number}").text
+    kept = re.findall(r'<img class="kept-photo" src="([^"]+)"', page)
+
+    assert (asked.status_code, none.status_code, document.status_code) == (200, 422, 422)
+    assert patient.status_code == 409
+    assert "Nothing of it was kept" in patient.text
+    assert done.status_code == 303
+    assert len(kept) == 1
+    assert alice.get(kept[0]).data == PHOTO
+
+
+def test_a_box_entered_by_hand_comes_with_its_photo(person: LogIn, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+        make_definition(session, manufacturer_id=maker)
+        make_derogation(session, maker, valid_until=DAY + timedelta(200))
+        new = NewReception(supplier="Amplitude", delivery_note="BL-1")
+        delivery = arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=clock.utc_now()).id
+    alice = person(ALICE)
+
+    for with_photo in (photo(), {"request_id": str(db.new_id())}):
+        entry = {"reference": REFERENCE, "lot": "A1"} | with_photo
+        assert alice.post(f"/receptions/{delivery}/by-hand", entry).status_code == 303
+    patient = {"reference": REFERENCE, "lot": "P9"} | photo(datamatrix.png(PATIENT_LABEL))
+    refused = alice.post(f"/receptions/{delivery}/by-hand", patient)
+
+    with db.transaction(database, HOSPITAL_A) as session:
+        second, first = [line.unit_number for line in reception.list_lines(session, delivery)]
+    assert "kept-photo" in alice.get(f"/units/{first}").text
+    assert "Entered by hand: a photo" in alice.get(f"/units/{second}").text
+    assert refused.status_code == 409
+    assert "P9" in refused.text
+
+
+def test_a_program_keeps_a_photo_once(program: WithToken, software: UnitView) -> None:
+    alice, address = program(ALICE), f"/api/v1/units/{software.number}/photos"
+    new = {"id": str(db.new_id()), "photo": base64.b64encode(PHOTO).decode()}
+
+    answers = [alice.post(address, new) for _again in range(2)]
+    broken = alice.post(address, {"id": str(db.new_id()), "photo": "?"})
+    known = alice.get(f"/api/v1/units/{software.number}/upkeep").get_json()
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert known["photos"] == [answers[0].get_json()]
+    assert (broken.status_code, broken.get_json()["type"]) == (422, "photo-not-base64")

@@ -16,6 +16,8 @@ from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.db import DirectStatement
 from tracker.devices.models import Device, Hold, LotHold, Movement
 from tracker.devices.rules import EntryMethod, Event, HoldCause, UnitState, is_usable
+from tracker.documents import queries as documents
+from tracker.documents.models import Document, DocumentKind
 from tracker.errors import N_, NotFound
 from tracker.organisation.models import Ward
 
@@ -213,6 +215,16 @@ def life_of(session: Session, device_id: UUID) -> Sequence[LifeEvent]:
         .order_by(Movement.at, Movement.id)
     )
     return [LifeEvent(*row) for row in session.execute(statement)]
+
+
+def photo_subject(device_id: UUID) -> str:
+    """Return the subject under which the photos of a unit are kept."""
+    return f"device:{device_id}"
+
+
+def list_photos(session: Session, device_id: UUID) -> Sequence[Document]:
+    """Return the photos of a unit, newest first."""
+    return documents.list_documents(session, photo_subject(device_id), DocumentKind.PHOTO)
 
 
 def list_holds(session: Session, device_id: UUID) -> Sequence[Hold]:

@@ -63,12 +63,15 @@ def _unit_page(
         unit = queries.get_unit(session, number)
         life = queries.life_of(session, unit.id)
         holds = queries.list_holds(session, unit.id)
+        photos = queries.list_photos(session, unit.id)
     rejected = hold_form is not None or release_form is not None
     page = render_template(
         "devices/unit.html",
         unit=unit,
         life=[_shown(event) for event in life],
         holds=holds,
+        photos=photos,
+        is_photo_missing=unit.entry_method is rules.EntryMethod.MANUAL and not photos,
         hold_reasons={hold.id: _reason(hold) for hold in holds},
         close_reasons={hold.id: _spoken(hold.close_reason or "") for hold in holds},
         causes=_words(rules.CAUSE_LABELS),

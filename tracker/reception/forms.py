@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField
+from wtforms import DateField, FileField, HiddenField, IntegerField, SelectField, StringField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import Length, Optional
 
@@ -143,6 +143,7 @@ class EntryForm(FlaskForm):
     expiration_date = DateField(_l("Last day of use"), validators=[Optional()])
     software_version = StringField(_l("Software version"), validators=[Length(max=100)])
     count = IntegerField(_l("How many identical units"), validators=[Optional()])
+    photo = FileField(_l("Photo of the label"))
 
     def offer(self, definitions: Iterable[FoundDefinition]) -> None:
         """Offer the devices that carry the reference."""

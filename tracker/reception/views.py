@@ -30,6 +30,8 @@ from tracker.reception.documents import (
 )
 from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival, PackToCount, PatientLabelScanned
+from tracker.upkeep import service as upkeep
+from tracker.upkeep.forms import sent_photo
 from tracker.verdicts.queries import Assessment, Box
 from tracker.verdicts.rules import Purpose, is_overridable
 from tracker.workstations import queries as workstations
@@ -400,7 +402,13 @@ def _check_entry(form: forms.EntryForm, line: LineView | None) -> None:
 def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView | None) -> None:
     box = _box_again(line) if line and line.raw_scan is not None else Box(None, EntryMethod.MANUAL)
     box = replace(box, typed=form.typed(), definition_id=form.chosen(), count=form.count.data)
-    _take(reception_id, [Arrival(http.read_request_id(form.request_id.data), box)], clock.utc_now())
+    photo, now, actor = sent_photo(request.files.get("photo")), clock.utc_now(), http.current_actor()
+    arrival, today = Arrival(http.read_request_id(form.request_id.data), box), clock.paris_day(now)
+    with http.transaction() as session:
+        first = service.receive_many(session, reception_id, arrivals=[arrival], actor=actor, now=now, today=today)[0]
+        if photo is not None and first.unit_number:
+            number = first.unit_number
+            upkeep.keep_photo(session, first.id, number=number, photo=photo, actor=actor, now=now, today=today)
 
 
 @bp.route("/scan", methods=["GET", "POST"])

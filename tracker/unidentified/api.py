@@ -1,7 +1,5 @@
 """The tray for programs: list it, put a box aside, receive one that was identified, say what else became of it."""
 
-import base64
-import binascii
 from datetime import date, datetime
 from typing import Self
 from uuid import UUID
@@ -14,12 +12,12 @@ from scanners import Udi
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.documents.service import MAX_UPLOAD_BYTES
-from tracker.errors import N_, InvalidInput
 from tracker.findings.rules import Outcome
-from tracker.unidentified import forms, queries, service
+from tracker.unidentified import queries, service
 from tracker.unidentified.queries import ItemView
 from tracker.unidentified.rules import Cause, Disposition
 from tracker.unidentified.service import Identity, NewItem
+from tracker.upkeep.forms import decoded, texts_on
 from tracker.workstations.rules import MAX_RAW_LENGTH
 
 api = APIBlueprint(
@@ -29,12 +27,6 @@ api = APIBlueprint(
 _PHOTO_LENGTH = 4 * MAX_UPLOAD_BYTES // 3 + 4
 _MOST = 200
 _TEXT = r"^[^\x00-\x1f\x7f-\x9f]*$"
-
-
-class PhotoUndecodable(InvalidInput):
-    """The photo is no Base64."""
-
-    code = "photo-not-base64"
 
 
 class ItemBody(BaseModel):
@@ -161,7 +153,7 @@ def list_items(query: TrayQuery) -> dict[str, object]:
 @http.requires(Permission.RECEPTION_WRITE)
 def create_item(body: ItemBody) -> dict[str, object]:
     """Put a box into the tray; the same id again answers the same one."""
-    photo, now = _decoded(body.photo), clock.utc_now()
+    photo, now = decoded(body.photo), clock.utc_now()
     new = NewItem(
         cause=body.cause,
         place=body.place,
@@ -169,27 +161,13 @@ def create_item(body: ItemBody) -> dict[str, object]:
         raw=body.text,
         reception_id=body.reception_id,
         photo=photo,
-        texts_on_photo=forms.texts_on(photo),
+        texts_on_photo=texts_on(photo),
     )
     with http.transaction() as session:
         item = service.put_aside(
             session, body.id, new=new, actor=http.current_actor(), now=now, today=clock.paris_day(now)
         )
     return ItemAnswer.of(item).model_dump(mode="json")
-
-
-def _decoded(photo: str) -> bytes:
-    """Return the bytes of the photo.
-
-    Raises:
-        PhotoUndecodable: it is no Base64.
-    """
-    try:
-        return base64.b64decode(photo, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise PhotoUndecodable(
-            N_("The photo is not in Base64."), fields={"photo": N_("Send the file's bytes in Base64 (RFC 4648).")}
-        ) from error
 
 
 @api.post("/unidentified/<uuid:item_id>/receipt", summary="Receive an identified box", responses={200: ReceiptAnswer})

@@ -10,19 +10,9 @@ from wtforms import FileField, HiddenField, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Length
 
-from scanners.readers.isolation import read_isolated
 from tracker.arrivals.models import Reception
 from tracker.reception.forms import EntryForm
 from tracker.unidentified.rules import BY_HAND, CAUSE_LABELS, DISPOSITION_LABELS
-
-_PHOTO_SECONDS = 12.0
-
-
-def texts_on(photo: bytes) -> tuple[str, ...]:
-    """Return what a decoder reads on a photo, so that a patient's label on it is seen before anything is kept."""
-    if not photo:
-        return ()
-    return tuple([symbol.wedge_text for symbol in read_isolated(photo, timeout_seconds=_PHOTO_SECONDS).symbols])
 
 
 class ItemForm(FlaskForm):

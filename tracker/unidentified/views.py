@@ -18,6 +18,7 @@ from tracker.reception.queries import LineView
 from tracker.unidentified import forms, queries, rules, service
 from tracker.unidentified.rules import Cause, Disposition
 from tracker.unidentified.service import Identity, NewItem
+from tracker.upkeep.forms import texts_on
 from tracker.verdicts.rules import printable
 
 bp = Blueprint("unidentified", __name__, template_folder="templates")
@@ -123,7 +124,7 @@ def _new_item(form: forms.ItemForm) -> NewItem:
         reception_id=http.read_request_id(form.reception_id.data) if form.reception_id.data else None,
         photo=content,
         photo_name=(photo.filename or "") if photo is not None else "",
-        texts_on_photo=forms.texts_on(content),
+        texts_on_photo=texts_on(content),
     )
 
 

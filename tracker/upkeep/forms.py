@@ -1,14 +1,65 @@
-"""Forms of updates and moves."""
+"""Forms of updates and moves; photos as they arrive."""
+
+import base64
+import binascii
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, RadioField, StringField, TextAreaField
+from werkzeug.datastructures import FileStorage
+from wtforms import DateField, FileField, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, Length
 
+from scanners.readers.isolation import read_isolated
 from tracker.catalogue.forms import words
-from tracker.upkeep.rules import CHANGE_LABELS, Change, NewPlace, NewUpdate
+from tracker.errors import N_, InvalidInput
+from tracker.upkeep.rules import CHANGE_LABELS, Change, NewPhoto, NewPlace, NewUpdate
+
+_PHOTO_SECONDS = 12.0
+"""Longest time to look for a patient's label on one photo."""
+
+
+class PhotoUndecodable(InvalidInput):
+    """The photo is no Base64."""
+
+    code = "photo-not-base64"
+
+
+def texts_on(photo: bytes) -> tuple[str, ...]:
+    """Return what a decoder reads on a photo, so that a patient's label on it is seen before anything is kept."""
+    if not photo:
+        return ()
+    return tuple([symbol.wedge_text for symbol in read_isolated(photo, timeout_seconds=_PHOTO_SECONDS).symbols])
+
+
+def decoded(photo: str) -> bytes:
+    """Return the bytes of a photo that a program sent.
+
+    Raises:
+        PhotoUndecodable: it is no Base64.
+    """
+    try:
+        return base64.b64decode(photo, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise PhotoUndecodable(
+            N_("The photo is not in Base64."), fields={"photo": N_("Send the file's bytes in Base64 (RFC 4648).")}
+        ) from error
+
+
+def sent_photo(file: FileStorage | None) -> NewPhoto | None:
+    """Return the photo that a person sent, None where none was chosen."""
+    if file is None or not file.filename:
+        return None
+    content = file.read()
+    return NewPhoto(content, file.filename, texts_on(content))
+
+
+class PhotoForm(FlaskForm):
+    """A photo of a unit."""
+
+    request_id = HiddenField()
+    photo = FileField(_l("Photo"), validators=[DataRequired(_l("Choose a photo."))])
 
 
 class UpdateForm(FlaskForm):

@@ -1,10 +1,11 @@
 """What may be recorded of software and equipment in place, and what an update means for the derogation. Pure."""
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
+from scanners import Status, scan
 from tracker.catalogue.rules import STAYS_IN_PLACE, DeviceKind
 from tracker.devices.rules import ON_HAND, Finding, UnitState
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
@@ -74,6 +75,34 @@ class PlaceUnchanged(Conflict):
     code = "place-unchanged"
 
 
+class PhotoRefused(InvalidInput):
+    """The file is no photo that may be kept with a unit."""
+
+    code = "photo-refused"
+
+
+class PhotoShowsPatient(RuleRefused):
+    """The label of a patient is on the photo; nothing of it is kept."""
+
+    code = "photo-shows-patient"
+
+
+class PhotosFull(Conflict):
+    """The unit has as many photos as its page can show."""
+
+    code = "photos-full"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo as it arrived."""
+
+    content: bytes
+    filename: str = ""
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    """What a decoder reads on it: a patient's label is looked for in it, nothing of it is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewUpdate:
     """An update as somebody records it."""
@@ -101,6 +130,50 @@ class NewPlace:
     def tidied(self) -> "NewPlace":
         """Return it without outer spaces."""
         return NewPlace(self.place.strip(), self.moved_on, self.note.strip())
+
+
+MOST_PHOTOS = 12
+"""Photos of one unit: label, both sides, package, damage; no album [design]."""
+PHOTO_TYPES = frozenset({"image/png", "image/jpeg"})
+
+
+def check_photo(texts: Iterable[str], *, media_type: str, today: date) -> None:
+    """Check that a file is a photo without a patient's label.
+
+    Args:
+        texts: what a decoder read on it.
+        media_type: by its first bytes.
+        today: reference for two-digit years on the labels.
+
+    Raises:
+        PhotoRefused: it is a document, not a picture.
+        PhotoShowsPatient: a patient's label is on it.
+    """
+    if media_type not in PHOTO_TYPES:
+        raise PhotoRefused(
+            N_("The file is no photo."),
+            fields={"photo": N_("Send a PNG or JPEG image.")},
+            next_step=N_("Take a photo of the label and send it."),
+        )
+    if any(text and scan(text, reference_date=today).status is Status.PATIENT for text in texts):
+        raise PhotoShowsPatient(
+            N_("This is a patient's label. Nothing of it was kept."),
+            next_step=N_("Take a photo of the device alone, without any label of a patient."),
+        )
+
+
+def check_photo_count(count: int) -> None:
+    """Check that a unit may have one more photo.
+
+    Raises:
+        PhotosFull: it has as many as its page can show.
+    """
+    if count >= MOST_PHOTOS:
+        raise PhotosFull(
+            N_("This unit has %(count)s photos already. Nothing was kept."),
+            next_step=N_("Open the unit's page to see them."),
+            count=count,
+        )
 
 
 _NOT_BEFORE = N_("It cannot be before the one recorded last.")

@@ -1,10 +1,11 @@
-"""Acts on units in place: a new version, another place."""
+"""Acts on units in place: a new version, another place, a photo."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
@@ -19,11 +20,14 @@ from tracker.devices import queries as devices
 from tracker.devices import service as devices_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Finding, HoldCause, NewHold
+from tracker.documents import service as documents
+from tracker.documents.models import Document, DocumentKind
+from tracker.documents.service import NewFile
 from tracker.errors import check_same_request
 from tracker.findings.rules import FINDINGS, Outcome
 from tracker.upkeep import queries, rules
 from tracker.upkeep.models import SoftwareUpdate, UnitPlace
-from tracker.upkeep.rules import NewPlace, NewUpdate
+from tracker.upkeep.rules import NewPhoto, NewPlace, NewUpdate
 from tracker.verdicts import rules as verdicts
 from tracker.verdicts.queries import coverage_facts
 from tracker.verdicts.rules import DefinitionFacts, Facts, Purpose, Verdict
@@ -189,3 +193,35 @@ def record_place(
     told = {"number": unit.number, "place": new.place, "before": unit.place or ""}
     audit.append(session, actor=actor, action="unit:moved", subject=f"device:{unit.id}", details=told, now=now)
     return session.get_one(UnitPlace, place_id)
+
+
+def keep_photo(
+    session: Session, photo_id: UUID, *, number: str, photo: NewPhoto, actor: Actor, now: datetime, today: date
+) -> Document:
+    """Keep a photo with a unit, frozen, hashed and sealed; the same request again changes nothing.
+
+    The document's id is made of the establishment's and the client's, so that two establishments never meet in one.
+
+    Raises:
+        NotPermitted: the actor may not receive.
+        UnitNotFound: there is no such unit here.
+        FileRefused: the file is empty, too large, or of a kind that is not kept.
+        PhotoRefused: it is no picture.
+        PhotoShowsPatient: a patient's label is on it; nothing is kept.
+        PhotosFull: the unit has as many as its page can show.
+        RequestIdReused: the id belongs to another photo.
+    """
+    actor.require(Permission.RECEPTION_WRITE)
+    documents.check_upload(photo.content)
+    rules.check_photo(photo.texts, media_type=documents.media_type_of(photo.content), today=today)
+    unit = devices.get_unit_for_update(session, number)
+    subject, document_id = devices.photo_subject(unit.id), uuid5(actor.establishment_id, str(photo_id))
+    kept = devices.list_photos(session, unit.id)
+    earlier = session.get(Document, document_id)
+    if earlier is not None:
+        fingerprint = hashlib.sha256(photo.content).hexdigest()
+        check_same_request(is_same=(earlier.subject, earlier.sha256) == (subject, fingerprint))
+        return earlier
+    rules.check_photo_count(len(kept))
+    file = NewFile(DocumentKind.PHOTO, subject, photo.filename or "photo", photo.content, has_patient_data=False)
+    return documents.freeze(session, file, actor=actor, now=now, document_id=document_id)

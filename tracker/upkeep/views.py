@@ -1,4 +1,4 @@
-"""Pages of units in place: their versions and places, a new one of each."""
+"""Pages of units in place: their versions and places, a new one of each; a photo to keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,3 +121,34 @@ def move(number: str) -> Response:
         return http.rejected("upkeep/place.html", form, error, unit=unit)
     flash(_("The place of %(number)s is recorded.", number=unit.number), "success")
     return redirect(url_for("upkeep.show", number=unit.number), code=303)
+
+
+@bp.route("/units/<number>/photo", methods=["GET", "POST"])
+@http.requires(Permission.RECEPTION_WRITE)
+def photograph(number: str) -> Response:
+    """Ask for a photo of a unit, and keep it."""
+    form, now = forms.PhotoForm(), clock.utc_now()
+    with http.transaction() as session:
+        unit = devices.get_unit(session, number)
+    if request.method == "GET":
+        form.request_id.data = str(db.new_id())
+        return make_response(render_template("upkeep/photo.html", form=form, unit=unit))
+    photo = forms.sent_photo(request.files.get("photo"))
+    if photo is None:
+        form.validate()
+        return make_response(render_template("upkeep/photo.html", form=form, unit=unit), 422)
+    try:
+        with http.transaction() as session:
+            service.keep_photo(
+                session,
+                http.read_request_id(form.request_id.data),
+                number=number,
+                photo=photo,
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
+    except (Conflict, InvalidInput, RuleRefused) as error:
+        return http.rejected("upkeep/photo.html", form, error, unit=unit)
+    flash(_("The photo is kept with %(number)s.", number=unit.number), "success")
+    return redirect(url_for("devices.show", number=unit.number, _anchor="photos"), code=303)

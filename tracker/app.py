@@ -34,6 +34,8 @@ from tracker.arrivals import views as arrivals_views
 from tracker.audit import views as audit_views
 from tracker.catalogue import api as catalogue_api
 from tracker.catalogue import views as catalogue_views
+from tracker.closings import api as closings_api
+from tracker.closings import views as closings_views
 from tracker.conformity import api as conformity_api
 from tracker.conformity import views as conformity_views
 from tracker.consents import views as consents_views
@@ -327,6 +329,7 @@ _VIEWS = (
     accounts_views.bp,
     alerts_views.bp,
     arrivals_views.bp,
+    closings_views.bp,
     audit_views.bp,
     catalogue_views.bp,
     conformity_views.bp,
@@ -362,6 +365,7 @@ _VIEWS = (
 )
 _APIS = (
     arrivals_api.api,
+    closings_api.api,
     conformity_api.api,
     derogations_api.api,
     delivery_api.api,

@@ -34,6 +34,8 @@ SAMPLE = {
     "system": "SCORE knee",
     "sites": "CHU A",
     "criteria": "adult",
+    "measured": "9.5",
+    "expected": "4",
 }
 
 

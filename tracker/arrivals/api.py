@@ -1,18 +1,31 @@
-"""Deliveries for programs: open, close, keep a clinician's written reason."""
+"""Deliveries for programs: open, announce, record the state on arrival, keep a clinician's reason, close."""
 
 from datetime import date, datetime
-from typing import Self
+from decimal import Decimal
+from typing import Annotated, Self
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.arrivals import service
 from tracker.arrivals.models import Reception
 from tracker.arrivals.queries import NewReason, NewReception
+from tracker.arrivals.rules import (
+    COLDEST,
+    HOTTEST,
+    LONGEST,
+    MOST_ANNOUNCED,
+    MOST_UNITS,
+    AnnouncedLine,
+    Closing,
+    Conditions,
+    Ownership,
+    Seen,
+)
 
 api = APIBlueprint(
     "arrivals_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -29,12 +42,83 @@ class ReceptionBody(BaseModel):
     delivery_note: str = Field(default="", max_length=100, pattern=_TEXT)
     order_number: str = Field(default="", max_length=100, pattern=_TEXT)
     note: str = Field(default="", max_length=1000, pattern=_TEXT)
+    ownership: Ownership = Field(default=Ownership.OWN, description="Whose the devices are until they are used")
 
 
 class ReceptionPath(BaseModel):
     """One delivery."""
 
     reception_id: UUID
+
+
+class ClosingBody(BaseModel):
+    """How a delivery is closed."""
+
+    closing: Closing = Closing.COMPLETE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_without_body(cls, sent: object) -> object:
+        return {} if sent is None else sent
+
+
+_Degrees = Annotated[Decimal, Field(ge=COLDEST, le=HOTTEST, decimal_places=1, description="°C")]
+
+
+class ConditionsBody(BaseModel):
+    """How a delivery looks on arrival."""
+
+    id: UUID = Field(description="Made by the client; the same id again is the same record")
+    parcel: Seen = Seen.NOT_CHECKED
+    seals: Seen = Seen.NOT_CHECKED
+    temperature: Seen = Field(default=Seen.NOT_CHECKED, description="With a measure and a range, the range decides")
+    measured: _Degrees | None = None
+    lowest: _Degrees | None = None
+    highest: _Degrees | None = None
+    remark: str = Field(default="", max_length=1000)
+
+
+class ConditionsAnswer(BaseModel):
+    """A record of how a delivery looks."""
+
+    id: UUID
+    reception_id: UUID
+    parcel: Seen
+    seals: Seen
+    temperature: Seen
+    measured: Decimal | None
+    lowest: Decimal | None
+    highest: Decimal | None
+    remark: str
+    at: datetime
+    actor_name: str
+
+
+class AnnouncedLineBody(BaseModel):
+    """What is to come of one reference, or of one lot of it."""
+
+    reference: str = Field(min_length=1, max_length=LONGEST, pattern=_TEXT)
+    lot: str = Field(default="", max_length=LONGEST, pattern=_TEXT, description="Empty: any lot")
+    count: int = Field(ge=1, le=MOST_UNITS)
+
+
+class AnnouncementBody(BaseModel):
+    """The whole list of what a delivery is to hold."""
+
+    id: UUID = Field(description="Made by the client; the same id again is the same list")
+    replaces_id: UUID | None = Field(default=None, description="The list that counts now; null for the first")
+    lines: list[AnnouncedLineBody] = Field(max_length=MOST_ANNOUNCED)
+
+
+class AnnouncementAnswer(BaseModel):
+    """A list that is kept."""
+
+    id: UUID
+    reception_id: UUID
+    replaces_id: UUID | None
+    lines: list[AnnouncedLineBody]
+    at: datetime
+    actor_name: str
 
 
 class ReasonBody(BaseModel):
@@ -68,6 +152,9 @@ class ReceptionAnswer(BaseModel):
     order_number: str
     opened_at: datetime
     closed_at: datetime | None
+    closing: Closing | None
+    ownership: Ownership
+    rest_of_id: UUID | None = Field(description="The earlier delivery whose rest this one brings")
 
     @classmethod
     def of(cls, reception: Reception) -> Self:
@@ -80,6 +167,9 @@ class ReceptionAnswer(BaseModel):
             order_number=reception.order_number,
             opened_at=reception.opened_at,
             closed_at=reception.closed_at,
+            closing=reception.close_reason,
+            ownership=reception.ownership,
+            rest_of_id=reception.rest_of_id,
         )
 
 
@@ -87,7 +177,7 @@ class ReceptionAnswer(BaseModel):
 @http.requires(Permission.RECEPTION_WRITE)
 def create_reception(body: ReceptionBody) -> dict[str, object]:
     """Open a delivery; the same id again answers the same one."""
-    new = NewReception(body.supplier, body.delivery_note, body.order_number, body.note)
+    new = NewReception(body.supplier, body.delivery_note, body.order_number, body.note, body.ownership)
     with http.transaction() as session:
         opened = service.open_reception(session, body.id, new=new, actor=http.current_actor(), now=clock.utc_now())
     return ReceptionAnswer.of(opened).model_dump(mode="json")
@@ -95,10 +185,12 @@ def create_reception(body: ReceptionBody) -> dict[str, object]:
 
 @api.post("/receptions/<uuid:reception_id>/closing", summary="Close a delivery", responses={200: ReceptionAnswer})
 @http.requires(Permission.RECEPTION_WRITE)
-def close_reception(path: ReceptionPath) -> dict[str, object]:
-    """Close a delivery: no box can be added to it any more."""
+def close_reception(path: ReceptionPath, body: ClosingBody) -> dict[str, object]:
+    """Close a delivery, for good or with its rest awaited: no box can be added to it any more."""
     with http.transaction() as session:
-        closed = service.close_reception(session, path.reception_id, actor=http.current_actor(), now=clock.utc_now())
+        closed = service.close_reception(
+            session, path.reception_id, closing=body.closing, actor=http.current_actor(), now=clock.utc_now()
+        )
     return ReceptionAnswer.of(closed).model_dump(mode="json")
 
 
@@ -112,3 +204,40 @@ def create_reason(path: ReceptionPath, body: ReasonBody) -> dict[str, object]:
             session, body.id, reception_id=path.reception_id, new=new, actor=http.current_actor(), now=clock.utc_now()
         )
     return ReasonAnswer.model_validate(kept, from_attributes=True).model_dump(mode="json")
+
+
+@api.post("/receptions/<uuid:reception_id>/conditions", summary="Record the state", responses={200: ConditionsAnswer})
+@http.requires(Permission.RECEPTION_WRITE)
+def create_conditions(path: ReceptionPath, body: ConditionsBody) -> dict[str, object]:
+    """Record how a delivery looks on arrival: the last record counts, for the boxes received after it."""
+    seen = Conditions(
+        body.parcel, body.seals, body.temperature, body.measured, body.lowest, body.highest, remark=body.remark
+    )
+    with http.transaction() as session:
+        recorded = service.record_conditions(
+            session,
+            body.id,
+            reception_id=path.reception_id,
+            seen=seen,
+            actor=http.current_actor(),
+            now=clock.utc_now(),
+        )
+        return ConditionsAnswer.model_validate(recorded, from_attributes=True).model_dump(mode="json")
+
+
+@api.post("/receptions/<uuid:reception_id>/announcements", summary="Announce", responses={200: AnnouncementAnswer})
+@http.requires(Permission.RECEPTION_WRITE)
+def create_announcement(path: ReceptionPath, body: AnnouncementBody) -> dict[str, object]:
+    """Keep the whole list of what a delivery is to hold, in place of the list that counts now."""
+    lines = [AnnouncedLine(one.reference, one.count, one.lot) for one in body.lines]
+    with http.transaction() as session:
+        kept = service.announce(
+            session,
+            body.id,
+            reception_id=path.reception_id,
+            lines=lines,
+            replaces_id=body.replaces_id,
+            actor=http.current_actor(),
+            now=clock.utc_now(),
+        )
+        return AnnouncementAnswer.model_validate(kept, from_attributes=True).model_dump(mode="json")

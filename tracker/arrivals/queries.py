@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, cast, func, select, true
 from sqlalchemy.orm import Session
 
-from tracker.arrivals.models import ClinicalReason, Reception
+from tracker.arrivals.models import Announcement, ArrivalCondition, ClinicalReason, Reception
+from tracker.arrivals.rules import AnnouncedLine, Conditions, DeliveryState, Ownership, state_of
 from tracker.db import DirectStatement
 from tracker.errors import N_, NotFound
 
@@ -37,13 +40,54 @@ class NewReception:
     delivery_note: str = ""
     order_number: str = ""
     note: str = ""
+    ownership: Ownership = Ownership.OWN
+    rest_of_id: UUID | None = None
+    """The earlier delivery whose rest this one brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the bench must know of a delivery before it judges a box."""
+
+    reasoned_derogation_ids: frozenset[UUID]
+    """Derogations for which a clinician's written reason is kept."""
+    conditions: Conditions | None
+    """As last recorded, without range and remark."""
+    announced: tuple[AnnouncedLine, ...]
 
 
 _BENCH = DirectStatement(
     select(Reception.closed_at).where(Reception.id == bindparam("reception_id")).with_for_update(read=True)
 )
-_REASONED = DirectStatement(
-    select(ClinicalReason.derogation_id).where(ClinicalReason.reception_id == bindparam("reception_id"))
+_SEEN = (
+    select(ArrivalCondition)
+    .where(ArrivalCondition.reception_id == bindparam("reception_id"))
+    .order_by(ArrivalCondition.at.desc(), ArrivalCondition.id.desc())
+    .limit(1)
+    .subquery()
+)
+_ANNOUNCED = (
+    select(Announcement.lines)
+    .where(Announcement.reception_id == bindparam("reception_id"))
+    .order_by(Announcement.at.desc(), Announcement.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_REASONED = (
+    select(func.array_agg(ClinicalReason.derogation_id))
+    .where(ClinicalReason.reception_id == bindparam("reception_id"))
+    .scalar_subquery()
+)
+_ONE = select(true().label("is_one")).subquery()
+_SAID = DirectStatement(
+    select(
+        _REASONED.label("reasoned"),
+        _ANNOUNCED.label("announced"),
+        _SEEN.c.parcel,
+        _SEEN.c.seals,
+        _SEEN.c.temperature,
+        cast(_SEEN.c.measured, Text).label("measured"),
+    ).select_from(_ONE.outerjoin(_SEEN, true()))
 )
 
 
@@ -83,9 +127,58 @@ def is_closed(session: Session, reception_id: UUID) -> bool:
     return row.closed_at is not None
 
 
-def find_reasoned(session: Session, reception_id: UUID) -> frozenset[UUID]:
-    """Return the derogations for which a clinician's written reason is kept with a delivery."""
-    return frozenset(row.derogation_id for row in _REASONED.rows(session, {"reception_id": reception_id}))
+def find_said(session: Session, reception_id: UUID) -> Said:
+    """Return what the bench must know of a delivery before it judges a box: one statement."""
+    row = _SAID.first(session, {"reception_id": reception_id})
+    return Said(
+        frozenset(row.reasoned or ()),
+        None
+        if row.parcel is None
+        else Conditions(row.parcel, row.seals, row.temperature, row.measured and Decimal(row.measured)),
+        _announced(row.announced or ()),
+    )
+
+
+def _announced(lines: Sequence[dict[str, Any]]) -> tuple[AnnouncedLine, ...]:
+    return tuple([AnnouncedLine(one["reference"], one["count"], one["lot"]) for one in lines])
+
+
+def list_conditions(session: Session, reception_id: UUID) -> Sequence[ArrivalCondition]:
+    """Return how a delivery looked on arrival, the last record, which counts, first."""
+    statement = select(ArrivalCondition).where(ArrivalCondition.reception_id == reception_id)
+    return session.scalars(statement.order_by(ArrivalCondition.at.desc(), ArrivalCondition.id.desc())).all()
+
+
+def find_conditions(session: Session, reception_id: UUID) -> Conditions | None:
+    """Return how a delivery looked on arrival, as it was last recorded; None where nobody did."""
+    last = next(iter(list_conditions(session, reception_id)), None)
+    if last is None:
+        return None
+    return Conditions(
+        last.parcel, last.seals, last.temperature, last.measured, last.lowest, last.highest, remark=last.remark
+    )
+
+
+def find_announcement(session: Session, reception_id: UUID) -> Announcement | None:
+    """Return the list of what a delivery is to hold that counts now; None where nobody announced anything."""
+    statement = select(Announcement).where(Announcement.reception_id == reception_id)
+    return session.scalar(statement.order_by(Announcement.at.desc(), Announcement.id.desc()).limit(1))
+
+
+def lines_of(announcement: Announcement | None) -> tuple[AnnouncedLine, ...]:
+    """Return the lines of a list."""
+    return _announced(announcement.lines) if announcement else ()
+
+
+def find_rest(session: Session, reception_id: UUID) -> Reception | None:
+    """Return the later delivery that brings the rest of one; None where none does yet."""
+    return session.scalar(select(Reception).where(Reception.rest_of_id == reception_id))
+
+
+def state_of_delivery(session: Session, reception: Reception) -> DeliveryState:
+    """Return where a delivery stands."""
+    has_rest = reception.close_reason is not None and find_rest(session, reception.id) is not None
+    return state_of(reception.closed_at, reception.close_reason, has_rest=has_rest)
 
 
 def list_reasons(session: Session, reception_id: UUID) -> Sequence[ClinicalReason]:

@@ -1,14 +1,18 @@
-"""Pages of deliveries: open one, close it, keep with it what a clinician wrote."""
+"""Pages of deliveries: open one, say what it holds and how it looks, keep what a clinician wrote, close it."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.arrivals import forms, queries, service
+from tracker.arrivals import forms, queries, rules, service
+from tracker.arrivals.models import Reception
+from tracker.arrivals.rules import AnnouncedChanged, AnnouncedLine, BadLine, Closing
 from tracker.derogations import queries as derogations
 from tracker.errors import Conflict, InvalidInput
 
@@ -42,9 +46,12 @@ def open_reception() -> Response:
 @bp.post("/receptions/<uuid:reception_id>/close")
 @http.requires(Permission.RECEPTION_WRITE)
 def close(reception_id: UUID) -> Response:
-    """Close a delivery."""
+    """Close a delivery, for good or with its rest awaited."""
+    closing = Closing.REST_AWAITED if request.form.get("closing") == Closing.REST_AWAITED.value else Closing.COMPLETE
     with http.transaction() as session:
-        closed = service.close_reception(session, reception_id, actor=http.current_actor(), now=clock.utc_now())
+        closed = service.close_reception(
+            session, reception_id, closing=closing, actor=http.current_actor(), now=clock.utc_now()
+        )
     flash(_("The delivery %(number)s is closed.", number=closed.number), "success")
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
@@ -80,3 +87,114 @@ def reasons(reception_id: UUID) -> Response:
         return http.rejected("arrivals/reasons.html", form, error, **shown)
     flash(_("The reason is kept. Units that waited for it can be released on their page."), "success")
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+
+
+@bp.route("/receptions/<uuid:reception_id>/conditions", methods=["GET", "POST"])
+@http.requires(Permission.RECEPTION_WRITE)
+def conditions(reception_id: UUID) -> Response:
+    """Show and record how a delivery looks on arrival."""
+    form = forms.ConditionsForm()
+    with http.transaction() as session:
+        reception = queries.get_reception(session, reception_id)
+        recorded = queries.list_conditions(session, reception_id)
+    shown = {
+        "reception": reception,
+        "recorded": recorded,
+        "seen_labels": rules.SEEN_LABELS,
+        "temperature_labels": rules.TEMPERATURE_LABELS,
+        "degrees": format_decimal,
+    }
+    if request.method == "GET":
+        form.request_id.data = str(db.new_id())
+        if recorded:
+            form.show(recorded[0])
+        return make_response(render_template("arrivals/conditions.html", form=form, **shown))
+    if not form.validate():
+        return make_response(render_template("arrivals/conditions.html", form=form, **shown), 422)
+    try:
+        with http.transaction() as session:
+            service.record_conditions(
+                session,
+                http.read_request_id(form.request_id.data),
+                reception_id=reception_id,
+                seen=form.seen(),
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
+    except (Conflict, InvalidInput) as error:
+        return http.rejected("arrivals/conditions.html", form, error, **shown)
+    flash(_("The state on arrival is recorded."), "success")
+    return redirect(url_for("reception.show", reception_id=reception_id), code=303)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBadLine:
+    """A line that cannot be understood, in words."""
+
+    number: int
+    words: str
+
+
+@bp.route("/receptions/<uuid:reception_id>/announced", methods=["GET", "POST"])
+@http.requires(Permission.RECEPTION_WRITE)
+def announced(reception_id: UUID) -> Response:
+    """Show and write what a delivery is to hold; a file is looked at before anything is written."""
+    form = forms.AnnouncedForm()
+    with http.transaction() as session:
+        reception = queries.get_reception(session, reception_id)
+        last = queries.find_announcement(session, reception_id)
+    if request.method == "GET":
+        form.request_id.data = str(db.new_id())
+        form.show(last)
+        return _announced_page(form, reception)
+    file = request.files.get("file")
+    try:
+        if file is not None and file.filename:
+            form.add_file(file.read())
+        good, bad = rules.read_announced(form.rows())
+    except InvalidInput as error:
+        return http.rejected("arrivals/announced.html", form, error, reception=reception, good=(), bad=())
+    if bad or request.form.get("step") != "keep":
+        return _announced_page(form, reception, good=good, bad=bad)
+    return _keep_announced(form, reception, good)
+
+
+def _announced_page(
+    form: forms.AnnouncedForm,
+    reception: Reception,
+    *,
+    good: list[AnnouncedLine] | None = None,
+    bad: list[BadLine] | None = None,
+) -> Response:
+    told = [ShownBadLine(one.number, _(rules.LINE_ERRORS[one.code]) % one.data) for one in bad or ()]
+    page = render_template(
+        "arrivals/announced.html",
+        form=form,
+        reception=reception,
+        good=good or (),
+        bad=told,
+        is_looked_at=good is not None,
+    )
+    return make_response(page, 422 if told else 200)
+
+
+def _keep_announced(form: forms.AnnouncedForm, reception: Reception, lines: list[AnnouncedLine]) -> Response:
+    try:
+        with http.transaction() as session:
+            service.announce(
+                session,
+                http.read_request_id(form.request_id.data),
+                reception_id=reception.id,
+                lines=lines,
+                replaces_id=http.read_request_id(form.replaces.data) if form.replaces.data else None,
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
+    except (Conflict, InvalidInput) as error:
+        if isinstance(error, AnnouncedChanged):  # sent again after a look, the list takes the place of the other one
+            with http.transaction() as session:
+                last = queries.find_announcement(session, reception.id)
+            form.replaces.data = str(last.id) if last else ""
+        return http.rejected("arrivals/announced.html", form, error, reception=reception, good=(), bad=())
+    flash(_("The expected lines are kept."), "success")
+    return redirect(url_for("reception.show", reception_id=reception.id), code=303)

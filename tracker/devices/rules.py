@@ -111,6 +111,8 @@ REASON_LABELS: Mapping[str, str] = {
     "serial-known-elsewhere": N_("the serial number is known in another establishment of the group"),
     "clinical-reason-missing": N_("the clinician's written reason is missing"),
     "patient-cap-reached": N_("the number of patients that the derogation allows is reached"),
+    "seals-damaged": N_("the seals of the delivery were damaged"),
+    "temperature-outside": N_("the temperature of the delivery was out of range"),
     "expiry-conflict": N_("two expiry dates disagree"),
     "derogation-none": N_("the register has no derogation for it"),
     "reference-not-listed": N_("the derogation does not list the reference"),

@@ -32,6 +32,7 @@ _NO_NUMBER = frozenset({"", "–"})
 _TRACEABILITY = N_("CSP R.5212-38; order of 8 September 2021")
 _BENCH = N_("Rule of the house: no guess on a barcode")
 _SOFTWARE = N_("MDR annex VI, part C, 6.5; MDCG 2018-5")
+_RECEIPT = N_("Rule of the house, after ANS, circuit of implantable devices: control at receipt")
 _IN_STOCK = N_("Rule of the house: one physical unit, one number")
 
 
@@ -85,6 +86,8 @@ _SENTENCES: Mapping[str, str] = {
     "expiry-conflict": N_("Two dates disagree: %(expires_on)s and %(other_on)s. Neither was changed."),
     "software-change-major": N_("Version %(version)s is a major change: another device, with a UDI-DI of its own."),
     "software-change-unknown": N_("Nobody knows what version %(version)s changes: it may be another device."),
+    "seals-damaged": N_("The seals of this delivery were found damaged: sterility is not certain."),
+    "temperature-outside": N_("The temperature of this delivery was out of range (measured: %(measured)s °C)."),
     "unit-label-needed": N_("The manufacturer's label does not say which unit this is, nor whether it was released."),
     "derogation-in-force": N_("The derogation %(designation)s is in force until %(valid_until)s, last day included."),
     "derogation-ending-soon": N_("It ends soon, on %(valid_until)s: days left: %(days)s."),
@@ -92,6 +95,9 @@ _SENTENCES: Mapping[str, str] = {
     "patient-criteria": N_("For patients who fulfil: %(criteria)s."),
     "partial-revision-only": N_("For the partial revision of an implanted system only: %(system)s."),
     "shelf-life-short": N_("Little shelf life is left: until %(expires_on)s, days left: %(days)s."),
+    "parcel-damaged": N_("The parcel of this delivery was damaged."),
+    "not-announced": N_("The reference %(reference)s, or this lot of it, was not announced for this delivery."),
+    "beyond-announced": N_("More of %(reference)s came than announced (%(expected)s)."),
     "pack-to-count": N_("This is the code of a pack (units announced: %(count)s)."),
     "pack-count-differs": N_("The label announces %(announced)s units; a person counted %(count)s."),
     "counted-by-person": N_("One of %(count)s identical units that a person counted."),
@@ -138,6 +144,10 @@ _NEXT_STEPS: Mapping[str, str] = {
     "expiry-conflict": N_("Read the print on the box; a pharmacist releases the unit with a reason, or sends it back."),
     "software-change-major": N_("Record ANSM's decision that covers this version, then release the unit."),
     "software-change-unknown": N_("Ask the manufacturer, then release the unit with the answer."),
+    "seals-damaged": N_(
+        "Look at the packaging of this unit; a pharmacist releases it with a reason, or sends it back."
+    ),
+    "temperature-outside": N_("Ask the manufacturer; a pharmacist releases the unit with a reason, or sends it back."),
     "unit-label-needed": N_("Scan our own label, T59…; without one, the unit did not go through goods-in."),
     "derogation-ending-soon": N_("Ask the manufacturer whether an extension is requested."),
     "derogation-individual": N_("Keep the unit for this patient."),
@@ -145,6 +155,9 @@ _NEXT_STEPS: Mapping[str, str] = {
     "reader-changed": N_("Unless you typed it: switch Caps Lock off and calibrate this workstation's reader again."),
     "keyboard-repaired": N_("Calibrate the reader of this workstation: then nothing has to be concluded."),
     "keyboard-suspected": N_("Switch Caps Lock off, calibrate the reader of this workstation, scan again."),
+    "parcel-damaged": N_("Look at the packaging of each unit; write a damaged seal on the delivery."),
+    "not-announced": N_("Compare with the delivery note and the order; tell the supplier what is too much."),
+    "beyond-announced": N_("Compare with the delivery note and the order; tell the supplier what is too much."),
     "pack-to-count": N_("At goods-in, the number of units is asked before any is made."),
     "pack-count-differs": N_("Tell the supplier what is missing."),
 }
@@ -183,6 +196,8 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "expiry-conflict": (Outcome.QUARANTINED, N_("Rule of the house: a conflicting date blocks and asks")),
     "software-change-major": (Outcome.QUARANTINED, _SOFTWARE),
     "software-change-unknown": (Outcome.QUARANTINED, _SOFTWARE),
+    "seals-damaged": (Outcome.QUARANTINED, _RECEIPT),
+    "temperature-outside": (Outcome.QUARANTINED, _RECEIPT),
     "unit-label-needed": (Outcome.QUARANTINED, _IN_STOCK),
     "derogation-in-force": (Outcome.ACCEPTED, _REGISTER),
     "derogation-ending-soon": (Outcome.ACCEPTED, _REGISTER),
@@ -190,6 +205,9 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "partial-revision-only": (Outcome.ACCEPTED, N_("CSP R.5211-19")),
     "patient-criteria": (Outcome.ACCEPTED, _REGISTER),
     "shelf-life-short": (Outcome.ACCEPTED, N_("Order of 8 September 2021")),
+    "parcel-damaged": (Outcome.ACCEPTED, _RECEIPT),
+    "not-announced": (Outcome.ACCEPTED, _RECEIPT),
+    "beyond-announced": (Outcome.ACCEPTED, _RECEIPT),
     "pack-to-count": (Outcome.ACCEPTED, N_("GS1 General Specifications, sections 2.1 and 3.6")),
     "pack-count-differs": (Outcome.ACCEPTED, _IN_STOCK),
     "counted-by-person": (Outcome.ACCEPTED, _IN_STOCK),

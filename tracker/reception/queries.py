@@ -8,10 +8,21 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from scanners.udi import unit as unit_label
+from tracker.arrivals import queries as deliveries
 from tracker.arrivals.models import Reception
+from tracker.arrivals.rules import (
+    OWNERSHIP_LABELS,
+    Came,
+    Closing,
+    DeliveryState,
+    Tally,
+    of_conditions,
+    state_of,
+    tally,
+)
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.db import DirectStatement
 from tracker.devices.models import Device
@@ -72,7 +83,7 @@ class ReceptionView:
     delivery_note: str
     opened_at: datetime
     opened_by_name: str
-    closed_at: datetime | None
+    state: DeliveryState
     line_count: int
 
 
@@ -177,6 +188,57 @@ def count_outcomes(session: Session, reception_id: UUID) -> dict[Outcome, int]:
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
+_CAME = DirectStatement(
+    select(
+        DeviceDefinition.reference,
+        ReceptionLine.lot_number,
+        func.count().filter(ReceptionLine.outcome == Outcome.ACCEPTED).label("accepted"),
+        func.count().filter(ReceptionLine.outcome == Outcome.QUARANTINED).label("quarantined"),
+        func.count().filter(ReceptionLine.outcome == Outcome.REFUSED).label("refused"),
+    )
+    .outerjoin(DeviceDefinition, DeviceDefinition.id == ReceptionLine.definition_id)
+    .where(ReceptionLine.reception_id == bindparam("reception_id"), _STANDS)
+    .group_by(DeviceDefinition.reference, ReceptionLine.lot_number)
+    .order_by(DeviceDefinition.reference, ReceptionLine.lot_number)
+)
+
+
+def list_came(session: Session, reception_id: UUID) -> Sequence[Came]:
+    """Return what was presented to the bench of a delivery by reference and lot, scans taken back left out."""
+    return [
+        Came(row.reference or "", row.lot_number or "", row.accepted, row.quarantined, row.refused)
+        for row in _CAME.rows(session, {"reception_id": reception_id})
+    ]
+
+
+def find_tally(session: Session, reception_id: UUID) -> Tally:
+    """Return what came of a delivery against what was announced."""
+    return tally(deliveries.find_said(session, reception_id).announced, list_came(session, reception_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a delivery stands."""
+
+    state: DeliveryState
+    ownership: str
+    """In words, to be translated."""
+    warnings: tuple[Finding, ...]
+    """What its state on arrival says of every box."""
+    tally: Tally
+
+
+def find_standing(session: Session, reception: Reception) -> Standing:
+    """Return where a delivery stands: its state, how it looked, what came against what was announced."""
+    said = deliveries.find_said(session, reception.id)
+    return Standing(
+        deliveries.state_of_delivery(session, reception),
+        OWNERSHIP_LABELS[reception.ownership],
+        of_conditions(said.conditions),
+        tally(said.announced, list_came(session, reception.id)),
+    )
+
+
 def list_unit_numbers(session: Session, reception_id: UUID) -> Sequence[str]:
     """Return the numbers of the units made in a delivery, in their order."""
     statement = (
@@ -191,6 +253,8 @@ def list_unit_numbers(session: Session, reception_id: UUID) -> Sequence[str]:
 _LINE_COUNT = (
     select(func.count()).where(ReceptionLine.reception_id == Reception.id).correlate(Reception).scalar_subquery()
 )
+_LATER = aliased(Reception)
+_HAS_REST = select(_LATER.id).where(_LATER.rest_of_id == Reception.id).correlate(Reception).exists()
 _RECEPTIONS: Select[*tuple[Any, ...]] = select(
     Reception.id,
     Reception.number,
@@ -199,11 +263,33 @@ _RECEPTIONS: Select[*tuple[Any, ...]] = select(
     Reception.opened_at,
     Reception.opened_by_name,
     Reception.closed_at,
-    _LINE_COUNT,
+    Reception.close_reason,
+    _HAS_REST.label("has_rest"),
+    _LINE_COUNT.label("line_count"),
 )
 
 
 def list_receptions(session: Session, *, before: int | None, limit: int) -> Sequence[ReceptionView]:
     """Return deliveries, newest first, from before the number ``before``."""
     statement = _RECEPTIONS if before is None else _RECEPTIONS.where(Reception.number < before)
-    return [ReceptionView(*row) for row in session.execute(statement.order_by(Reception.number.desc()).limit(limit))]
+    rows = session.execute(statement.order_by(Reception.number.desc()).limit(limit))
+    return [_reception(row) for row in rows]
+
+
+def list_awaited(session: Session, *, limit: int) -> Sequence[ReceptionView]:
+    """Return the deliveries whose rest is still awaited, the longest awaited first."""
+    statement = _RECEPTIONS.where(Reception.close_reason == Closing.REST_AWAITED, ~_HAS_REST)
+    return [_reception(row) for row in session.execute(statement.order_by(Reception.number).limit(limit))]
+
+
+def _reception(row: Row[*tuple[Any, ...]]) -> ReceptionView:
+    return ReceptionView(
+        row.id,
+        row.number,
+        row.supplier,
+        row.delivery_note,
+        row.opened_at,
+        row.opened_by_name,
+        state_of(row.closed_at, row.close_reason, has_rest=row.has_rest),
+        row.line_count,
+    )

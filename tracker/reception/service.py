@@ -17,7 +17,10 @@ from scanners import Scan, Status
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.arrivals import queries as deliveries
+from tracker.arrivals import rules as arrival_rules
 from tracker.arrivals import service as delivery_service
+from tracker.arrivals.queries import Said
+from tracker.arrivals.rules import Came
 from tracker.audit import service as audit
 from tracker.devices import service as device_service
 from tracker.devices.rules import (
@@ -38,7 +41,7 @@ from tracker.reception.models import Correction, ReceptionLine
 from tracker.reception.queries import LineView
 from tracker.verdicts import queries as verdicts
 from tracker.verdicts.queries import Assessment, Box, Question
-from tracker.verdicts.rules import Purpose, Verdict
+from tracker.verdicts.rules import Purpose, Verdict, also
 
 
 class PatientLabelScanned(RuleRefused):
@@ -177,12 +180,31 @@ def receive_many(
         check_same_request(is_same=len(earlier) == len(arrivals))
         return [earlier[arrival.line_id] for arrival in arrivals]
     delivery_service.check_open(is_closed=is_closed)
-    question = Question(Purpose.RECEIVE, today, now, deliveries.find_reasoned(session, reception_id))
+    said = deliveries.find_said(session, reception_id)
+    question = Question(Purpose.RECEIVE, today, now, said.reasoned_derogation_ids)
     assessments = verdicts.assess_many(session, [arrival.box for arrival in arrivals], question=question)
+    came = queries.list_came(session, reception_id) if said.announced else ()
+    assessments = _in_delivery(assessments, said, came)
     judged = list(zip(arrivals, assessments, strict=True))
     for arrival, found in judged:
         _check_counted(arrival.box, found)
     return _write(session, reception_id, judged, actor=actor, now=now)
+
+
+def _in_delivery(assessments: Sequence[Assessment], said: Said, came: Sequence[Came]) -> list[Assessment]:
+    """Return the verdicts with what the delivery says of its boxes: how it looked, and what was announced."""
+    seen = arrival_rules.of_conditions(said.conditions)
+    surplus = arrival_rules.of_surplus(said.announced, came, [_announced_as(found) for found in assessments])
+    return [
+        replace(found, verdict=also(found.verdict, [*seen, *([beyond] if beyond else [])]))
+        for found, beyond in zip(assessments, surplus, strict=True)
+    ]
+
+
+def _announced_as(found: Assessment) -> tuple[str, str] | None:
+    """Return reference and lot of a box that comes in; two people at once may both take the last place of a count."""
+    is_refused = found.verdict.outcome is Outcome.REFUSED
+    return None if is_refused else (found.known_definition.reference, found.udi.lot or "")
 
 
 def _one_by_one(arrival: Arrival) -> list[Arrival]:

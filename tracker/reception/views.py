@@ -41,6 +41,7 @@ from tracker.workstations.rules import Capture, Reader, keyed_text
 bp = Blueprint("reception", __name__, template_folder="templates")
 
 PAGE_LENGTH = 50
+AWAITED_LENGTH = 20
 BENCH_LENGTH = 20
 """Last scans in sight on the bench; the others are a click away."""
 
@@ -145,10 +146,13 @@ def index() -> Response:
     before = request.args.get("before", type=int)
     with http.transaction() as session:
         found = queries.list_receptions(session, before=_number(before), limit=PAGE_LENGTH + 1)
+        awaited = queries.list_awaited(session, limit=AWAITED_LENGTH) if before is None else ()
     shown = found[:PAGE_LENGTH]
     older = url_for("reception.index", before=shown[-1].number) if len(found) > PAGE_LENGTH else None
     newest = url_for("reception.index") if before is not None else None
-    return make_response(render_template("reception/index.html", receptions=shown, older=older, newest=newest))
+    return make_response(
+        render_template("reception/index.html", receptions=shown, awaited=awaited, older=older, newest=newest)
+    )
 
 
 def _number(before: int | None) -> int | None:
@@ -176,11 +180,14 @@ def _bench(
         lines = queries.list_lines(session, reception_id, limit=None if show_all else BENCH_LENGTH)
         counts = queries.count_outcomes(session, reception_id)
         unit_numbers = queries.list_unit_numbers(session, reception_id)
+        standing = queries.find_standing(session, reception)
     cards = [_card_of_line(line) for line in lines]
     page = render_template(
         "reception/show.html",
         reception=reception,
         cards=[first, *cards] if first else cards,
+        standing=standing,
+        warnings=_worded(standing.warnings),
         counts={outcome.value: counts.get(outcome, 0) for outcome in Outcome},
         unit_numbers=unit_numbers,
         hidden_count=sum(counts.values()) - len(lines),

@@ -3,21 +3,22 @@
 from uuid import UUID
 
 from flask import Blueprint, make_response
-from flask_babel import get_locale
+from flask_babel import format_decimal, get_locale
 from werkzeug.wrappers import Response
 
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.arrivals import queries as deliveries
 from tracker.arrivals.models import Reception
+from tracker.arrivals.rules import Conditions, TallyLine
 from tracker.derogations import queries as derogations
 from tracker.documents.documents import render
 from tracker.findings.rules import FINDINGS, Outcome, worded
 from tracker.organisation import queries as organisation
 from tracker.organisation.models import Establishment
 from tracker.reception import queries
-from tracker.reception.queries import LineView
-from tracker.slips.documents import SlipData, SlipLineData
+from tracker.reception.queries import LineView, Standing
+from tracker.slips.documents import SlipConditionsData, SlipData, SlipLineData, SlipTallyData
 
 bp = Blueprint("slips", __name__, template_folder="templates")
 
@@ -30,15 +31,24 @@ def show(reception_id: UUID) -> Response:
         reception = deliveries.get_reception(session, reception_id)
         lines = [line for line in queries.list_lines(session, reception_id) if line.corrected_at is None]
         names = derogations.designations(session, {line.derogation_id for line in lines if line.derogation_id})
+        standing = queries.find_standing(session, reception)
+        seen = deliveries.find_conditions(session, reception_id)
         establishment = organisation.get_establishment(session, http.current_actor().establishment_id)
-    answer = make_response(render("slips/slip", _data(reception, lines[::-1], names, establishment=establishment)))
+    data = _data(reception, lines[::-1], names, standing=standing, seen=seen, establishment=establishment)
+    answer = make_response(render("slips/slip", data))
     answer.content_type = "application/pdf"
     answer.headers["Content-Disposition"] = f'inline; filename="reception-{reception.number}.pdf"'
     return answer
 
 
 def _data(
-    reception: Reception, lines: list[LineView], names: dict[UUID, str], *, establishment: Establishment
+    reception: Reception,
+    lines: list[LineView],
+    names: dict[UUID, str],
+    *,
+    standing: Standing,
+    seen: Conditions | None,
+    establishment: Establishment,
 ) -> SlipData:
     return SlipData(
         locale="en" if str(get_locale()) == "en" else "fr",
@@ -52,7 +62,34 @@ def _data(
         delivery_note=reception.delivery_note,
         received_at=reception.opened_at.astimezone(clock.PARIS).isoformat(timespec="seconds"),
         received_by=reception.opened_by_name,
+        state=standing.state.value,
+        ownership=reception.ownership.value,
+        conditions=_conditions(seen) if seen else None,
+        tally=[_tally(line) for line in standing.tally.lines] if standing.tally.is_announced else [],
         lines=[_line(line, names) for line in lines],
+    )
+
+
+def _conditions(seen: Conditions) -> SlipConditionsData:
+    return SlipConditionsData(
+        parcel=seen.parcel.value,
+        seals=seen.seals.value,
+        temperature=seen.temperature.value,
+        measured="" if seen.measured is None else format_decimal(seen.measured),
+        remark=seen.remark,
+    )
+
+
+def _tally(line: TallyLine) -> SlipTallyData:
+    return SlipTallyData(
+        reference=line.reference,
+        lot=line.lot,
+        expected=line.expected,
+        received=line.received,
+        quarantined=line.quarantined,
+        refused=line.refused,
+        missing=line.missing,
+        surplus=line.surplus,
     )
 
 

@@ -153,6 +153,13 @@ def decide(facts: Facts) -> Verdict:
     return verdict_of([*findings, *_of_reader(facts)])
 
 
+def also(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
+    """Return a verdict with what the delivery says of the box besides; a refused box stays refused for its reasons."""
+    if verdict.outcome is Outcome.REFUSED:
+        return verdict
+    return verdict_of([*verdict.findings, *findings])
+
+
 def verdict_of(findings: Iterable[Finding]) -> Verdict:
     """Return the verdict that some reasons make together: the most severe decides, and stands first."""
     ordered = tuple(sorted(findings, key=lambda finding: _PLACE[finding.code]))

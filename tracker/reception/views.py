@@ -22,12 +22,7 @@ from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
 from tracker.reception import forms, queries, rules, service
-from tracker.reception.documents import (
-    Barcode,
-    barcode_png,
-    barcode_svg,
-    barcodes_on,
-)
+from tracker.reception.documents import Barcode, barcode_png, barcode_svg, barcodes_on
 from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival, PackToCount, PatientLabelScanned
 from tracker.upkeep import service as upkeep
@@ -41,9 +36,8 @@ from tracker.workstations.rules import Capture, Reader, keyed_text
 bp = Blueprint("reception", __name__, template_folder="templates")
 
 PAGE_LENGTH = 50
-AWAITED_LENGTH = 20
 BENCH_LENGTH = 20
-"""Last scans in sight on the bench; the others are a click away."""
+"""Last scans in sight on the bench, and deliveries whose rest is awaited on the list; the others are a click away."""
 
 
 class BarcodesMissing(NotFound):
@@ -146,7 +140,7 @@ def index() -> Response:
     before = request.args.get("before", type=int)
     with http.transaction() as session:
         found = queries.list_receptions(session, before=_number(before), limit=PAGE_LENGTH + 1)
-        awaited = queries.list_awaited(session, limit=AWAITED_LENGTH) if before is None else ()
+        awaited = queries.list_awaited(session, limit=BENCH_LENGTH) if before is None else ()
     shown = found[:PAGE_LENGTH]
     older = url_for("reception.index", before=shown[-1].number) if len(found) > PAGE_LENGTH else None
     newest = url_for("reception.index") if before is not None else None

@@ -16,6 +16,7 @@ from tests.lists import ANSM_LIST, GLENOIDS, STEMS
 from tests.stock import make_manufacturer
 from tracker import db
 from tracker.audit.models import AuditEntry
+from tracker.coverage import queries as coverage
 from tracker.derogations import queries as register
 from tracker.derogations import service as derogations
 from tracker.derogations.models import Alias, Decision, Derogation
@@ -160,9 +161,9 @@ def test_references_that_enter_and_leave_the_annex_are_lines_of_their_own(sessio
     ]
     for view in lines:
         approve(session, view)
-    coverage = register.get_coverage(session, derogation_id, reference="3-550100S", day=TODAY, known_at=NOW)
-    gone = register.get_coverage(session, derogation_id, reference="3-559999X", day=TODAY, known_at=NOW)
-    assert (coverage.is_listed, gone.is_listed) == (True, False)
+    added = coverage.get_coverage(session, derogation_id, reference="3-550100S", day=TODAY, known_at=NOW)
+    gone = coverage.get_coverage(session, derogation_id, reference="3-559999X", day=TODAY, known_at=NOW)
+    assert (added.is_listed, gone.is_listed) == (True, False)
 
 
 def test_an_annex_that_is_not_in_the_file_takes_no_reference_away(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
 
@@ -12,6 +13,7 @@ from tracker.patients.rules import Identity
 from tracker.vigilance import rules
 from tracker.vigilance.rules import (
     Basis,
+    Channel,
     Consequence,
     DevicePlace,
     IdentityInText,
@@ -191,10 +193,13 @@ def test_a_missing_declaration_says_what_to_do_next() -> None:
         (rules.PLACE_LABELS, DevicePlace),
         (rules.PRINTED_PLACES, DevicePlace),
         (rules.BASIS_LABELS, Basis),
-        (rules.PRINTED_BASES, Basis),
         (rules.STATE_LABELS, IncidentState),
         (rules.RECIPIENT_LABELS, rules.ReportRecipient),
     ],
 )
 def test_every_code_has_a_word(labels: dict[str, str], codes: type[Consequence]) -> None:
     assert set(labels) == set(codes)
+
+
+def test_every_basis_is_printed_for_every_channel() -> None:
+    assert set(rules.PRINTED_BASES) == set(product(Channel, Basis))

@@ -34,6 +34,8 @@ from tracker.arrivals import views as arrivals_views
 from tracker.audit import views as audit_views
 from tracker.catalogue import api as catalogue_api
 from tracker.catalogue import views as catalogue_views
+from tracker.chronicle import api as chronicle_api
+from tracker.chronicle import views as chronicle_views
 from tracker.closings import api as closings_api
 from tracker.closings import views as closings_views
 from tracker.conformity import api as conformity_api
@@ -332,6 +334,7 @@ _VIEWS = (
     closings_views.bp,
     audit_views.bp,
     catalogue_views.bp,
+    chronicle_views.bp,
     conformity_views.bp,
     consents_views.bp,
     derogations_views.bp,
@@ -372,6 +375,7 @@ _APIS = (
     devices_api.api,
     dispositions_api.api,
     catalogue_api.api,
+    chronicle_api.api,
     imports_api.api,
     stock_api.api,
     stocktaking_api.api,

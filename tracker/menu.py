@@ -96,6 +96,8 @@ _BELONGS = {
     "devices": "stock.index",
     "devices.release_lot": "devices.holds",
     "dispositions": "stock.index",
+    "upkeep": "stock.index",
+    "chronicle": "stock.index",
     "imports": "catalogue.definitions",
     "conformity": "register.index",
     "derogations": "register.index",

@@ -1,0 +1,40 @@
+"""The whole life of a unit through the page and the API."""
+
+from collections.abc import Callable
+
+from tests.hospital import ALICE, CHARLIE, HOSPITAL_A
+from tests.lives import live
+from tests.web.conftest import Person, Program
+from tracker import db
+
+LogIn = Callable[[object], Person]
+WithToken = Callable[[object], Program]
+
+
+def test_the_page_tells_everything_and_leads_to_it(person: LogIn, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        number = live(session).number
+    address = f"/units/{number}/life"
+
+    alice, charlie = person(ALICE).get(address).text, person(CHARLIE).get(address).text
+
+    for words in ("Valid receipt", "Hold opened", "seal broken", "Label printed again", "Version 2.1", "Photo kept"):
+        assert words in alice
+        assert words in charlie
+    assert "Use: partial revision" in charlie
+    assert 'href="/uses/' in charlie
+    assert 'href="/incidents/' in alice
+    assert "declared</a>" not in charlie
+    assert "told to those who may read them" in charlie
+    assert address in person(ALICE).get(f"/units/{number}").text
+
+
+def test_a_program_reads_the_same(program: WithToken, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        number = live(session).number
+
+    answer = program(ALICE).get(f"/api/v1/units/{number}/life").get_json()
+
+    assert answer["number"] == number
+    assert {"movement", "label", "use", "incident"} <= {entry["kind"] for entry in answer["entries"]}
+    assert program(ALICE).get("/api/v1/units/T590000000000/life").status_code == 404

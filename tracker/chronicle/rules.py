@@ -1,0 +1,56 @@
+"""Entries of the chronicle of one unit. Pure."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from tracker.errors import N_
+
+
+class Kind(enum.StrEnum):
+    """What an entry is about, in the order in which entries of one instant are told. Sent by the API."""
+
+    MOVEMENT = "movement"
+    HOLD_OPENED = "hold_opened"
+    HOLD_RELEASED = "hold_released"
+    LABEL = "label"
+    VERSION = "version"
+    PLACE = "place"
+    PHOTO = "photo"
+    USE = "use"
+    INCIDENT = "incident"
+
+
+LABELS: Mapping[Kind, str] = {
+    Kind.HOLD_OPENED: N_("Hold opened"),
+    Kind.HOLD_RELEASED: N_("Hold released"),
+    Kind.LABEL: N_("Label printed"),
+    Kind.VERSION: N_("Version %(version)s"),
+    Kind.PLACE: N_("Place: %(place)s"),
+    Kind.PHOTO: N_("Photo kept"),
+    Kind.USE: N_("Use: %(intervention)s"),
+    Kind.INCIDENT: N_("Incident %(number)s declared"),
+}
+"""Words of every kind but movements, which have the words of their event; filled with the entry's data."""
+AGAIN = N_("Label printed again")
+
+_PLACES = {kind: place for place, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened; codes and names, worded when shown. No patient is ever named in it."""
+
+    at: datetime
+    kind: Kind
+    by: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    source_id: UUID | None = None
+    """The use, the incident, the document it can be followed to."""
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries oldest first; of one instant, in the order of :class:`Kind`."""
+    return sorted(entries, key=lambda entry: (entry.at, _PLACES[entry.kind]))

@@ -337,3 +337,29 @@ def test_a_delivery_is_still_closed_without_a_body(program: Callable[[object], P
     closed = api.post(f"/api/v1/receptions/{opened['id']}/closing", None)
 
     assert (closed.status_code, closed.json["closing"]) == (200, "complete")
+
+
+def test_what_of_a_loan_is_unused_goes_back_and_is_listed(person: LogIn, program: Callable[[object], Program]) -> None:
+    alice = person(ALICE)
+    address = open_one(alice, ownership="loan")
+    for _unit in range(2):
+        alice.post(f"{address}/lines", {"raw": LABEL, "request_id": str(db.new_id())})
+    api, own = program(ALICE), f"/api/v1{address}"
+    first, second = [one["number"] for one in api.get(f"{own}/unused").json["units"]]
+
+    mute = alice.post(f"{address}/returns", {"request_id": str(db.new_id()), "unit": [first], "reason": ""})
+    none = alice.post(f"{address}/returns", {"request_id": str(db.new_id()), "reason": "BR-12"})
+    sent = alice.post(f"{address}/returns", {"request_id": str(db.new_id()), "unit": [first], "reason": "BR-12"})
+    page = alice.get(f"{address}/unused").text
+    rest = api.post(f"{own}/returns", {"id": str(db.new_id()), "numbers": [second], "reason": "BR-13"}).json["units"]
+
+    assert (mute.status_code, none.status_code, sent.status_code) == (422, 422, 303)
+    assert "checked" in mute.text
+    assert 'value="BR-12"' in none.text
+    assert "On loan" in page
+    assert "Gone back to the supplier" in page
+    assert "BR-12" in page
+    assert {one["state"] for one in rest} == {"returned"}
+    assert person(CHARLIE).post(f"{address}/returns", {"unit": [second], "reason": "x"}).status_code == 403
+    assert person(GUY).get(f"{address}/unused").status_code == 404
+    assert "Nothing of this delivery is unused" in alice.get(f"{open_one(alice)}/unused").text

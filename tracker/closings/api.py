@@ -1,5 +1,7 @@
-"""The end of a delivery for programs: what came against what was announced, and the delivery of the rest."""
+"""The end of a delivery for programs: what came, the delivery of the rest, what goes back unused."""
 
+from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -10,7 +12,10 @@ from tracker import clock, http
 from tracker.actor import Permission
 from tracker.arrivals import queries as arrivals
 from tracker.arrivals.rules import DeliveryState
+from tracker.closings import queries as closings
 from tracker.closings import service
+from tracker.closings.service import MOST_RETURNED
+from tracker.devices.rules import UnitState
 from tracker.reception import queries
 
 api = APIBlueprint(
@@ -63,6 +68,66 @@ class RestAnswer(BaseModel):
     id: UUID
     number: int
     rest_of_id: UUID | None
+
+
+class UnusedUnitAnswer(BaseModel):
+    """A unit that was not used: still here, or gone back."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: str
+    reference: str
+    lot_number: str | None
+    serial_number: str | None
+    expiration_date: date | None
+    state: UnitState
+    ward_name: str | None = Field(description="Null in the pharmacy")
+    returned_at: datetime | None
+    reason: str | None
+
+
+class UnusedAnswer(BaseModel):
+    """The unused units of a delivery."""
+
+    units: list[UnusedUnitAnswer]
+
+
+class ReturnBody(BaseModel):
+    """Units that go back, all or none."""
+
+    id: UUID = Field(description="Made by the client; the same id again is the same return")
+    numbers: list[str] = Field(min_length=1, max_length=MOST_RETURNED)
+    reason: str = Field(min_length=1, max_length=300)
+
+
+def _unused(units: Sequence[closings.UnusedUnit]) -> dict[str, object]:
+    return UnusedAnswer(units=[UnusedUnitAnswer.model_validate(one) for one in units]).model_dump(mode="json")
+
+
+@api.get("/receptions/<uuid:reception_id>/unused", summary="Unused units", responses={200: UnusedAnswer})
+@http.requires(Permission.RECEPTION_WRITE)
+def list_unused(path: ClosedReceptionPath) -> dict[str, object]:
+    """Answer the units of a delivery that are unused: still here, or gone back."""
+    with http.transaction() as session:
+        arrivals.get_reception(session, path.reception_id)
+        return _unused(closings.list_unused(session, path.reception_id))
+
+
+@api.post("/receptions/<uuid:reception_id>/returns", summary="Send units back", responses={200: UnusedAnswer})
+@http.requires(Permission.UNIT_DISPOSE)
+def create_return(path: ClosedReceptionPath, body: ReturnBody) -> dict[str, object]:
+    """Send unused units back to the supplier; the answer is the list as it is then."""
+    with http.transaction() as session:
+        service.return_units(
+            session,
+            body.id,
+            reception_id=path.reception_id,
+            numbers=body.numbers,
+            reason=body.reason,
+            actor=http.current_actor(),
+            now=clock.utc_now(),
+        )
+        return _unused(closings.list_unused(session, path.reception_id))
 
 
 @api.get("/receptions/<uuid:reception_id>/tally", summary="Expected and received", responses={200: TallyAnswer})

@@ -180,6 +180,23 @@ def test_a_missing_consent_leads_to_its_form_and_back(person: LogIn, unasked: Ca
     assert f"/patients/{unasked.patient_id}/consents/new?derogation={unasked.derogation_id}&amp;back=" in page.text
 
 
+def test_a_consent_is_not_the_thing_to_do_where_something_else_refuses_too(
+    person: LogIn, unasked: Case, database: db.Database
+) -> None:
+    way_in = '<a class="btn btn-primary" href="/patients'
+    asked = person(DORA).get(unasked.gate).text
+    with db.transaction(database, HOSPITAL_A) as session:
+        device_service.open_hold(
+            session, db.new_id(), number=unasked.number, hold=a_hold(), actor=ALICE, now=clock.utc_now()
+        )
+
+    refused = person(DORA).get(unasked.gate).text
+
+    assert way_in in asked
+    assert way_in not in refused
+    assert "/consents/new" in refused
+
+
 def test_an_open_gate_shows_no_way_to_the_consent(person: LogIn, case: Case) -> None:
     assert "/consents/new" not in person(DORA).get(case.gate).text
 

@@ -184,6 +184,7 @@ def _render(
         form=form if is_open or is_past or objection or (form and form.errors) else None,
         asks_criteria=any(finding.code.startswith("criteria-") for finding in shown),
         asks_consent=any(finding.code.startswith("consent-") and finding.blocks for finding in shown),
+        asks_only_consent=all(finding.code.startswith("consent-") for finding in shown if finding.blocks),
         derogation_id=check.coverage.derogation_id if check and check.coverage else None,
         known=_known(subject),
         objection=objection,

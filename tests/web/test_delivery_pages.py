@@ -59,6 +59,18 @@ def test_without_scripts_the_bench_stays_on_its_ward_and_keeps_what_was_scanned(
     assert f'value="{units[2].number}"' in refused.text
 
 
+def test_a_unit_delivered_before_is_refused_in_words_without_a_code(person: LogIn, units: list[UnitView]) -> None:
+    alice = person(ALICE)
+    alice.fragment("/delivery", scanned(units[0]))
+
+    again = alice.fragment("/delivery", scanned(units[0]))
+    unmoved = alice.fragment("/returns", {"raw": units[1].number, "request_id": str(db.new_id())})
+
+    assert (again.status_code, unmoved.status_code) == (409, 409)
+    assert "This unit is delivered to a ward: that cannot be done with it now." in again.text
+    assert "This unit is in stock at the pharmacy: that cannot be done with it now." in unmoved.text
+
+
 def test_a_delivery_needs_a_ward_and_a_pharmacist(person: LogIn, units: list[UnitView], database: db.Database) -> None:
     alice = person(ALICE)
 

@@ -102,6 +102,19 @@ STATE_LABELS: Mapping[UnitState, str] = {
     UnitState.DESTROYED: N_("Destroyed"),
     UnitState.VOIDED: N_("Receipt cancelled"),
 }
+_REFUSALS: Mapping[UnitState, str] = {
+    UnitState.QUARANTINED: N_("This unit is in quarantine: that cannot be done with it now."),
+    UnitState.RELEASED: N_("This unit is in stock at the pharmacy: that cannot be done with it now."),
+    UnitState.DELIVERED: N_("This unit is delivered to a ward: that cannot be done with it now."),
+    UnitState.USED: N_("This unit was used: that cannot be done with it."),
+    UnitState.FAILED: N_("This unit was opened and not implanted: that cannot be done with it."),
+    UnitState.RETURNED: N_("This unit went back to the supplier: that cannot be done with it."),
+    UnitState.NON_CONFORMING: N_("This unit is non-conforming: that cannot be done with it."),
+    UnitState.EXPIRED: N_("The shelf life of this unit is over: that cannot be done with it."),
+    UnitState.DESTROYED: N_("This unit was destroyed: that cannot be done with it."),
+    UnitState.VOIDED: N_("The receipt of this unit was cancelled: that cannot be done with it."),
+}
+"""What is said where an event cannot happen, by the state in which the unit is."""
 REASON_LABELS: Mapping[str, str] = {
     "derogation-end-unknown": N_("the end of the derogation is not recorded"),
     "scope-reading-missing": N_("the scope of the derogation was not read for this reference"),
@@ -211,7 +224,7 @@ def state_after(event: Event, state: UnitState | None) -> UnitState:
     origins, result = TRANSITIONS[event]
     if state not in origins:
         raise EventNotPossible(
-            N_("This unit is '%(state)s': the event %(event)s is not possible."),
+            _REFUSALS[state] if state else N_("This unit was not received: that cannot be done with it."),
             next_step=N_("Open the unit's page to see its life."),
             state=state.value if state else "",
             event=event.value,
@@ -269,7 +282,7 @@ def check_no_hold(open_hold_count: int) -> None:
     """
     if open_hold_count:
         raise UnitOnHold(
-            N_("This unit is on hold (%(count)s): it can neither be delivered nor used."),
+            N_("This unit is on hold: it can neither be delivered nor used."),
             next_step=N_("Open the unit's page: a pharmacist may release it with a reason."),
             count=open_hold_count,
         )

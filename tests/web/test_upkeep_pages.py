@@ -18,6 +18,7 @@ from tracker.arrivals import service as arrivals
 from tracker.arrivals.queries import NewReception
 from tracker.catalogue.rules import DeviceKind
 from tracker.devices.queries import UnitView
+from tracker.findings.rules import Outcome
 from tracker.reception import queries as reception
 
 LogIn = Callable[[object], Person]
@@ -182,3 +183,20 @@ def test_a_program_keeps_a_photo_once(program: WithToken, software: UnitView) ->
     assert [answer.status_code for answer in answers] == [201, 201]
     assert known["photos"] == [answers[0].get_json()]
     assert (broken.status_code, broken.get_json()["type"]) == (422, "photo-not-base64")
+
+
+def test_software_is_received_by_its_version_alone(person: LogIn, database: db.Database, software: UnitView) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        new = NewReception(supplier="Maker", delivery_note="BL-2")
+        delivery = arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=clock.utc_now()).id
+    alice = person(ALICE)
+    entry = {"reference": REFERENCE, "software_version": "1.9", "request_id": str(db.new_id())}
+
+    done = alice.post(f"/receptions/{delivery}/by-hand", entry)
+
+    with db.transaction(database, HOSPITAL_A) as session:
+        (line,) = reception.list_lines(session, delivery)
+    assert done.status_code == 303
+    assert line.outcome is Outcome.ACCEPTED
+    assert line.unit_number != software.number
+    assert "1.9" in alice.get(f"/units/{line.unit_number}").text

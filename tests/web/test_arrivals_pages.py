@@ -79,6 +79,7 @@ def test_a_loan_with_damaged_seals_is_shown_as_one_and_its_boxes_are_kept_apart(
     assert 'data-outcome="quarantined"' in card
     assert "tape cut" in again
     assert "7.5 °C" in again
+    assert 'value="7.5"' in again
     with db.transaction(database, HOSPITAL_A) as session:
         seen = queries.find_conditions(session, UUID(address.rpartition("/")[2]))
         assert queries.get_reception(session, UUID(address.rpartition("/")[2])).ownership is Ownership.LOAN
@@ -279,7 +280,7 @@ def test_a_delivery_closed_with_its_rest_awaited_stays_in_sight_until_the_rest_c
     second = alice.post(f"{address}/rest", {"request_id": str(db.new_id())})
 
     assert "The rest is awaited" in awaited
-    assert "Rest awaited" in awaited
+    assert "Partial" in awaited
     assert "Receive the rest" in summary
     assert f"{REFERENCE};;1" in alice.get(f"{rest}/announced").text
     assert "Brings the rest of" in alice.get(f"{rest}/closing").text

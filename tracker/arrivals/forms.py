@@ -89,9 +89,9 @@ class ConditionsForm(FlaskForm):
     parcel = _seen(_l("Parcel"))
     seals = _seen(_l("Seals and sterile packaging"))
     temperature = _seen(_l("Temperature during transport"), TEMPERATURE_LABELS)
-    measured = _Degrees(_l("Measured, °C"), validators=[Optional()])
-    lowest = _Degrees(_l("Lowest allowed, °C"), validators=[Optional()])
-    highest = _Degrees(_l("Highest allowed, °C"), validators=[Optional()])
+    measured = _Degrees(_l("Measured, °C"), places=1, validators=[Optional()])
+    lowest = _Degrees(_l("Lowest allowed, °C"), places=1, validators=[Optional()])
+    highest = _Degrees(_l("Highest allowed, °C"), places=1, validators=[Optional()])
     remark = TextAreaField(_l("Remarks"), validators=[Length(max=1000)])
 
     def show(self, recorded: ArrivalCondition) -> None:

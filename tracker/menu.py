@@ -92,6 +92,8 @@ MENU = (
 
 _BELONGS = {
     "arrivals": "reception.index",
+    "closings": "reception.index",
+    "findings": "reception.index",
     "reception": "reception.index",
     "devices": "stock.index",
     "devices.release_lot": "devices.holds",

@@ -31,6 +31,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("documents.show", []),
         ("reception.show", ["/reception.index"]),
         ("reception.check", ["/reception.check"]),
+        ("closings.show", ["/reception.index"]),
         ("devices.show", ["/stock.index"]),
         ("devices.holds", ["/devices.holds"]),
         ("derogations.show", ["/register.index"]),

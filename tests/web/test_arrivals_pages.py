@@ -171,11 +171,14 @@ def test_a_file_is_looked_at_its_bad_line_put_right_and_nothing_typed_is_lost(
     )
 
 
-def test_a_good_file_is_shown_and_not_written_before_it_is_kept(person: LogIn, database: db.Database) -> None:
+@pytest.mark.parametrize("step", ["look", "keep"])
+def test_a_good_file_is_shown_and_not_written_before_it_is_kept(
+    person: LogIn, database: db.Database, step: str
+) -> None:
     alice = person(ALICE)
     address = open_one(alice)
 
-    looked_at = send(alice, address, step="look", file=(io.BytesIO(b"reference,quantity\nR1,2\n"), "x.csv"))
+    looked_at = send(alice, address, step=step, file=(io.BytesIO(b"reference,quantity\nR1,2\n"), "x.csv"))
 
     assert looked_at.status_code == 200
     assert "Understood, not written yet" in looked_at.text

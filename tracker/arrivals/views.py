@@ -148,13 +148,14 @@ def announced(reception_id: UUID) -> Response:
         form.show(last)
         return _announced_page(form, reception)
     file = request.files.get("file")
+    has_file = file is not None and bool(file.filename)
     try:
-        if file is not None and file.filename:
+        if file is not None and has_file:
             form.add_file(file.read())
         good, bad = rules.read_announced(form.rows())
     except InvalidInput as error:
         return http.rejected("arrivals/announced.html", form, error, reception=reception, good=(), bad=())
-    if bad or request.form.get("step") != "keep":
+    if bad or has_file or request.form.get("step") != "keep":
         return _announced_page(form, reception, good=good, bad=bad)
     return _keep_announced(form, reception, good)
 

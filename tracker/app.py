@@ -275,7 +275,7 @@ def _dress(app: Flask) -> None:
     app.add_template_filter(_file_size, "file_size")
     app.add_template_global(http.sentence, "sentence")
     pieces.install(app, icon_address=functools.cache(_icon_address))
-    charts.install(app, written_day=http.written_day)
+    charts.install(app, day_writer=http.day_writer)
     app.context_processor(_page_context)
 
 

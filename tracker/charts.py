@@ -152,12 +152,12 @@ def _label(span: Span) -> str:
     return f'<a href="{escape(span.href)}">{escape(span.label)}</a>' if span.href else escape(span.label)
 
 
-def install(app: Flask, *, written_day: Callable[[date], str]) -> None:
+def install(app: Flask, *, day_writer: Callable[[], Callable[[date], str]]) -> None:
     """Give an application's templates the rows of the picture.
 
     Args:
         app: the application.
-        written_day: writes a day in the reader's language; asked within a request.
+        day_writer: returns what writes days in the reader's language; asked once for each picture.
     """
 
     def span_rows(
@@ -165,7 +165,7 @@ def install(app: Flask, *, written_day: Callable[[date], str]) -> None:
     ) -> Markup:
         words = _Words(
             badge=cache(badge),
-            day=written_day,
+            day=day_writer(),
             no_start=_("not recorded"),
             no_end=_("no known end"),
             suspended=_("Suspended from %(first)s to %(last)s."),

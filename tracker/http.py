@@ -231,6 +231,12 @@ def written_day(value: date | None) -> str:
     return _written_day(value, str(get_locale())) if value else ""
 
 
+def day_writer() -> Callable[[date], str]:
+    """Return what writes many days in the language of the page, which is looked up once."""
+    locale = str(get_locale())
+    return lambda value: _written_day(value, locale)
+
+
 @lru_cache(maxsize=4096)
 def _written_day(value: date, locale: str) -> str:
     written: str = format_date(value, "dd/MM/yyyy" if locale == "fr" else "d MMM yyyy")

@@ -22,7 +22,7 @@ def draw() -> Draw:
     """Drawer of one bar."""
     app = Flask("charts")
     Babel(app)
-    charts.install(app, written_day=date.isoformat)
+    charts.install(app, day_writer=lambda: date.isoformat)
     rows = app.jinja_env.globals["piece_span_rows"]
 
     def drawn(span: Span, today: date = TODAY) -> str:

@@ -156,7 +156,12 @@ def _read_mail(message_id: UUID) -> tuple[queries.KeptMail, transport.ShownMail]
 
 def _headers(email: transport.ShownMail) -> list[tuple[str, str]]:
     """Return the headers of an e-mail, those that every mail program translates in the reader's language."""
-    words = {"From": pgettext("e-mail", "From"), "To": pgettext("e-mail", "To"), "Subject": _("Subject")}
+    words = {
+        "From": pgettext("e-mail", "From"),
+        "To": pgettext("e-mail", "To"),
+        "Reply-To": pgettext("e-mail", "Reply-To"),
+        "Subject": _("Subject"),
+    }
     return [(words.get(name, name), value) for name, value in email.headers]
 
 

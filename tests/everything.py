@@ -170,7 +170,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
 
 
 def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]:
-    """Let things happen to what ``one_of_everything`` made, and return numbers of units by what became of them.
+    """Let things happen to what ``one_of_everything`` made, and return what came of them by its state.
 
     Boxes are received, put in quarantine and delivered, the incident is reported and acknowledged, a request is given
     to the operator, a count has a difference. Names are as long as labels and companies make them.
@@ -184,10 +184,11 @@ def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]
     maker = make_manufacturer(session, _LONG_NAME)
     other = make_definition(session, reference=_LONG_REFERENCE, udi_di=None, manufacturer_id=maker)
     make_unit(session, other, lot_number=None, serial_number="S" * 20, expiration_date=TODAY)
-    make_given(session, kind=DerogationKind.PARTIAL_REVISION, manufacturer_id=maker)
+    given = make_given(session, kind=DerogationKind.PARTIAL_REVISION, manufacturer_id=maker)
     _report(session, things)
     used = devices.get_unit_by_id(session, session.query(DeviceUse.device_id).scalar())
-    return {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
+    units = {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
+    return {**units, "given": given}
 
 
 def _box(session: Session, reception_id: UUID, raw: str) -> LineView:

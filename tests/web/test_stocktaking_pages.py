@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.hospital import ALICE, BOB, DORA, HOSPITAL_A
+from tests.hospital import ALICE, BOB, DORA, HOSPITAL_A, THEATRE
 from tests.stock import make_definition, make_unit
 from tests.web.conftest import Person, Program
 from tracker import db
@@ -61,7 +61,22 @@ def test_what_is_blocked_is_counted_and_said_to_be_blocked(
     page = alice.get(address).text
 
     assert "On hold" in card
+    assert "Accepted" not in card
     assert page.count("On hold") == 1  # of the one that is still to be found
+
+
+def test_a_unit_of_a_ward_found_at_the_pharmacy_is_elsewhere_and_not_in_quarantine(
+    person: LogIn, units: list[UnitView]
+) -> None:
+    alice = person(ALICE)
+    delivered = {"raw": units[0].number, "ward": str(THEATRE), "request_id": str(db.new_id())}
+    alice.fragment("/delivery", delivered)
+    address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
+
+    card = alice.fragment(f"{address}/units", {"raw": units[0].number}).text
+
+    assert "Recorded elsewhere: Bloc opératoire" in card
+    assert "Quarantined" not in card
 
 
 def test_what_cannot_be_counted_is_told_and_kept_in_the_box(person: LogIn, units: list[UnitView]) -> None:

@@ -35,6 +35,8 @@ class Card:
     next_step: str = ""
     code: str = ""
     unit: UnitView | None = None
+    word: str = ""
+    """In large letters; that of a refusal where empty."""
 
 
 @bp.get("/counts")
@@ -173,11 +175,12 @@ def count_unit(count_id: UUID) -> Response:
 def _card_of(counted: Counted) -> Card:
     unit = counted.unit
     if counted.difference is None:
-        sentence = _("Counted") if counted.is_first else _("Counted before: it stays counted once")
-        return Card("accepted", sentence, unit=unit)
+        sentence = "" if counted.is_first else _("Counted before: it stays counted once")
+        return Card("accepted", sentence, unit=unit, word=_("Counted"))
     place = unit.ward_name or _(STATE_LABELS[unit.state])
-    words = _("%(difference)s: %(place)s", difference=_(rules.DIFFERENCE_LABELS[counted.difference]), place=place)
-    return Card(_OUTCOMES[counted.difference], words, unit=unit, code=counted.difference.value)
+    difference = _(rules.DIFFERENCE_LABELS[counted.difference])
+    words = _("%(difference)s: %(place)s", difference=difference, place=place)
+    return Card(_OUTCOMES[counted.difference], words, unit=unit, code=counted.difference.value, word=difference)
 
 
 @bp.post("/counts/<uuid:count_id>/resolutions")

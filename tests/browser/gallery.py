@@ -180,6 +180,7 @@ def create_gallery(bench: Bench, translations: Path) -> Flask:
     pieces.install(app, icon_address=lambda: url_for("bootstrap.static", filename="icons/bootstrap-icons.svg"))
     app.add_template_filter(lambda on: format_date(on, "dd/MM/yyyy"), "day")
     app.add_template_filter(lambda at: format_datetime(at, "dd/MM/yyyy HH:mm"), "instant")
+    app.add_template_filter(lambda size: f"{size / 1000:.1f} ko".replace(".", ","), "file_size")
     charts.install(app, day_writer=lambda: lambda on: format_date(on, "dd/MM/yyyy"))
     app.context_processor(_frame)
     app.after_request(_protect)

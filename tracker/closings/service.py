@@ -48,7 +48,7 @@ def open_rest(session: Session, rest_id: UUID, *, reception_id: UUID, actor: Act
         RequestIdReused: the id belongs to another delivery.
     """
     actor.require(Permission.RECEPTION_WRITE)
-    earlier = arrivals.get_reception(session, reception_id)
+    earlier = arrivals.get_reception_for_update(session, reception_id)  # a double click waits here for the first
     known = arrivals.find_rest(session, reception_id)
     if known is not None and known.id == rest_id:
         return known

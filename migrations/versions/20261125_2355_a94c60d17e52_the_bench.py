@@ -2,7 +2,7 @@
 
 A receipt that was a mistake leads a unit to the state ``voided`` by the event ``ANR``; its serial number is free again.
 A function answers what the verdict needs and may not read by itself: whether another establishment has a serial number
-(docs/decisions/0024).
+(docs/decisions/0021).
 
 Revision ID: a94c60d17e52
 Revises: b4d07f3e6c19

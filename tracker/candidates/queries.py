@@ -48,7 +48,7 @@ class Candidate:
     is_found_by_pack: bool = False
     """Only the code of the unit inside is known: what was scanned is a pack."""
     is_serial_elsewhere: bool = False
-    """Another establishment of the group has a unit with this serial number (docs/decisions/0024)."""
+    """Another establishment of the group has a unit with this serial number (docs/decisions/0021)."""
 
 
 _ASKED = (

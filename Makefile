@@ -66,6 +66,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	  || { echo "Python 3.11 is needed: apt-get install python3.11 python3.11-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Type: apt-get install python3.11-venv"; exit 1; }
+	@sed -n '/^pip==/,/^    #/p' requirements.txt | $(PIP) -r /dev/stdin  # why pip itself is pinned: pyproject.toml
 
 $(RUNTIME): | .venv/bin/python
 	$(PIP) -r requirements.txt

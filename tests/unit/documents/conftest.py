@@ -17,7 +17,7 @@ from tracker.labels.rules import BUILT_IN
 from tracker.patients.rules import Sex
 from tracker.recaps.documents import LineData, RecapData, StretchData, UnitsData
 from tracker.requests.documents import AlternativeData, AttachmentData, DossierData, PointData, SignatureData
-from tracker.slips.documents import SlipData, SlipLineData
+from tracker.slips.documents import SlipConditionsData, SlipData, SlipLineData, SlipTallyData
 from tracker.use.documents import ImplantCardData, PatientDocumentData
 from tracker.use.rules import Intervention, Side
 from tracker.vigilance.documents import (
@@ -256,6 +256,16 @@ def slip() -> SlipData:
         delivery_note="",
         received_at="2026-11-22T08:50:00+01:00",
         received_by="Dominique Essai",
+        state="partial",
+        ownership="loan",
+        conditions=SlipConditionsData(
+            parcel="good", seals="damaged", temperature="good", measured="5,5 °C", remark="Sachet percé"
+        ),
+        tally=[
+            SlipTallyData(
+                reference="1-020163C", lot="A1", expected=3, received=1, quarantined=0, refused=1, missing=2, surplus=0
+            )
+        ],
         lines=[accepted, refused],
     )
 

@@ -16,6 +16,20 @@ def test_slip_lists_each_box_with_verdict_and_reason(slip: SlipData, print_docum
     assert printed.says("Total 2 · ACCEPTÉ 1 · REFUSÉ 1")
 
 
+def test_slip_tells_the_arrival_and_what_is_still_awaited(slip: SlipData, print_document: Print) -> None:
+    printed = print_document("slips/slip", slip)
+
+    assert printed.says("Endommagé", "5,5 °C", "Sachet percé", "En prêt", "Close, reliquat attendu")
+    assert printed.says("Attendu et reçu", "Manque")
+
+
+def test_slip_of_what_nobody_announced_has_no_such_part(slip: SlipData, print_document: Print) -> None:
+    printed = print_document("slips/slip", slip, tally=[], conditions=None)
+
+    assert not printed.says("Attendu et reçu")
+    assert not printed.says("État à l’arrivée")
+
+
 def test_slip_without_boxes_says_so(slip: SlipData, print_document: Print) -> None:
     printed = print_document("slips/slip", slip, lines=[])
 

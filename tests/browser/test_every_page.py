@@ -53,7 +53,7 @@ NO_PAGES = {
 ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "audit.index": ({"subject": "incident:{incident_id}"},),
     "devices.deliver": ({"number": "{released}"},),
-    "devices.show": (
+    "chronicle.show": (
         {"number": "{released}"},
         {"number": "{delivered}"},
         {"number": "{quarantined}"},

@@ -32,7 +32,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("reception.show", ["/reception.index"]),
         ("reception.check", ["/reception.check"]),
         ("closings.show", ["/reception.index"]),
-        ("devices.show", ["/stock.index"]),
+        ("chronicle.show", ["/stock.index"]),
         ("devices.holds", ["/devices.holds"]),
         ("derogations.show", ["/register.index"]),
         ("consents.index", ["/patients.index"]),

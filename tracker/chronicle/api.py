@@ -33,7 +33,9 @@ class EntryAnswer(BaseModel):
     kind: Kind
     by: str
     data: dict[str, str] = Field(description="Codes, days and numbers; never a patient")
-    source_id: UUID | None = Field(description="The hold, print, update, move, document, use or incident")
+    source_id: UUID | None = Field(
+        description="The box of the tray, delivery, hold, print, update, move, document, count, use or incident"
+    )
 
 
 class ChronicleAnswer(BaseModel):
@@ -49,6 +51,6 @@ def show(path: ChroniclePath) -> dict[str, object]:
     """Return everything that happened to one unit; uses and incidents only to whom may read them."""
     with http.transaction() as session:
         unit = devices.get_unit(session, path.number)
-        entries = queries.chronicle_of(session, unit, actor=http.current_actor())
+        entries = queries.chronicle_of(session, unit, actor=http.current_actor()).entries
     answer = ChronicleAnswer(number=unit.number, entries=[EntryAnswer.model_validate(entry) for entry in entries])
     return answer.model_dump(mode="json")

@@ -12,6 +12,8 @@ from tracker.errors import N_
 class Kind(enum.StrEnum):
     """What an entry is about, in the order in which entries of one instant are told. Sent by the API."""
 
+    TRAY = "tray"
+    ARRIVAL = "arrival"
     MOVEMENT = "movement"
     HOLD_OPENED = "hold_opened"
     HOLD_RELEASED = "hold_released"
@@ -19,17 +21,21 @@ class Kind(enum.StrEnum):
     VERSION = "version"
     PLACE = "place"
     PHOTO = "photo"
+    COUNT = "count"
     USE = "use"
     INCIDENT = "incident"
 
 
 LABELS: Mapping[Kind, str] = {
+    Kind.TRAY: N_("Put into the tray as box %(number)s"),
+    Kind.ARRIVAL: N_("Presented with delivery %(number)s"),
     Kind.HOLD_OPENED: N_("Hold opened"),
     Kind.HOLD_RELEASED: N_("Hold released"),
     Kind.LABEL: N_("Label printed"),
     Kind.VERSION: N_("Version %(version)s"),
     Kind.PLACE: N_("Place: %(place)s"),
     Kind.PHOTO: N_("Photo kept"),
+    Kind.COUNT: N_("Seen in a stock count"),
     Kind.USE: N_("Use: %(intervention)s"),
     Kind.INCIDENT: N_("Incident %(number)s declared"),
 }

@@ -1,21 +1,32 @@
-"""The page of everything that happened to one unit."""
+"""The page of one unit: what it is, everything that happened to it, what may be done with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
 
-from flask import Blueprint, make_response, render_template, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from tracker import http
-from tracker.actor import Permission
+from tracker import clock, db, http
+from tracker.actor import Actor, Permission
+from tracker.catalogue.forms import words
+from tracker.catalogue.rules import KIND_LABELS, STAYS_IN_PLACE, DeviceKind
 from tracker.chronicle import queries
 from tracker.chronicle.rules import AGAIN, LABELS, Entry, Kind
+from tracker.devices import forms, rules, service
 from tracker.devices import queries as devices
-from tracker.devices.rules import CAUSE_LABELS, EVENT_LABELS, Event, HoldCause, reason_parts
+from tracker.devices.queries import UnitView
+from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
+from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.use.rules import INTERVENTION_LABELS, Intervention
 
 bp = Blueprint("chronicle", __name__, template_folder="templates")
+
+Code = TypeVar("Code", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +41,190 @@ class ShownEntry:
     href: str
 
 
-@bp.get("/units/<number>/life")
+@bp.get("/units/<number>")
 @http.requires(Permission.UNIT_READ)
 def show(number: str) -> Response:
-    """Show everything that happened to one unit, oldest first."""
+    """Show one unit with its whole life."""
+    return _unit_page(number)
+
+
+def _unit_page(
+    number: str,
+    *,
+    hold_form: forms.HoldForm | None = None,
+    release_form: forms.ReleaseForm | None = None,
+    failed_release_id: UUID | None = None,
+    error: TraceError | None = None,
+) -> Response:
     actor = http.current_actor()
     with http.transaction() as session:
         unit = devices.get_unit(session, number)
-        entries = queries.chronicle_of(session, unit, actor=actor)
+        known = queries.chronicle_of(session, unit, actor=actor)
+    rejected = hold_form is not None or release_form is not None
     page = render_template(
         "chronicle/show.html",
         unit=unit,
-        entries=[_shown(entry) for entry in entries],
+        life=[_shown(entry, actor) for entry in known.entries],
         is_whole=actor.can(Permission.USE_READ) and actor.can(Permission.INCIDENT_READ),
+        holds=known.holds,
+        photos=known.photos,
+        is_photo_missing=unit.entry_method is rules.EntryMethod.MANUAL and not known.photos,
+        hold_reasons={hold.id: _spoken(hold.reason) for hold in known.holds},
+        close_reasons={hold.id: _spoken(hold.close_reason or "") for hold in known.holds},
+        request_id=db.new_id(),
+        hold_form=hold_form or forms.HoldForm(formdata=None, request_id=str(db.new_id())),
+        release_form=release_form or forms.ReleaseForm(formdata=None),
+        failed_release_id=failed_release_id,
+        error=http.error_sentence(error) if error else "",
+        error_next=http.sentence(error.next_step) if error else "",
+        **_what_it_is(unit),
+        **_what_may_be_done(unit, actor),
     )
-    return make_response(page)
+    return make_response(page, http.status_of(error) if error else 422 if rejected else 200)
 
 
-def _shown(entry: Entry) -> ShownEntry:
-    return ShownEntry(entry.at, _label(entry), entry.data.get("event", ""), entry.by, _detail(entry), _address(entry))
+def _what_it_is(unit: UnitView) -> dict[str, Any]:
+    return {
+        "causes": _words(rules.CAUSE_LABELS),
+        "kind": _(KIND_LABELS[unit.definition.kind]),
+        "is_software": unit.definition.kind is DeviceKind.SOFTWARE,
+        "stays_in_place": unit.definition.kind in STAYS_IN_PLACE,
+        "entry": _(rules.ENTRY_LABELS[unit.entry_method]),
+        "raw_text": _raw_text(unit.raw_scan),
+        "place": _("Pharmacy") if unit.state in rules.ON_HAND else _("No longer here"),
+        "is_past": rules.is_past(unit.expiration_date, clock.paris_day(clock.utc_now())),
+    }
+
+
+def _what_may_be_done(unit: UnitView, actor: Actor) -> dict[str, bool]:
+    return {
+        "may_deliver": actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
+        "may_take_back": actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.DELIVERED,
+        "may_take_out": actor.can(Permission.UNIT_DISPOSE) and rules.may_leave(unit.state),
+        "may_hold": actor.can(Permission.HOLD_OPEN) and unit.state in rules.ON_HAND,
+        "may_release": actor.can(Permission.HOLD_RELEASE),
+        "may_print": actor.can(Permission.RECEPTION_WRITE),
+        "may_declare": actor.can(Permission.INCIDENT_DECLARE),
+    }
+
+
+def _words(labels: Mapping[Code, str]) -> dict[str, str]:
+    return {code.value: _(label) for code, label in labels.items()}
+
+
+def _spoken(reason: str) -> str:
+    return "; ".join(_(part) for part in rules.reason_parts(reason))
+
+
+def _raw_text(raw: bytes | None) -> str:
+    """Return a scan as a page can show it: group separators visible, nothing unprintable."""
+    text = (raw or b"").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text)
+
+
+def _shown(entry: Entry, actor: Actor) -> ShownEntry:
+    code = entry.data.get("event", "")
+    return ShownEntry(entry.at, _label(entry), code, entry.by, _detail(entry), _address(entry, actor))
 
 
 def _label(entry: Entry) -> str:
-    words = dict(entry.data)
+    words_of = dict(entry.data)
     if entry.kind is Kind.MOVEMENT:
-        return str(_(EVENT_LABELS[Event(words["event"])]))
+        return _event_words(Event(words_of["event"]), UnitState(words_of["state"]))
     if entry.kind is Kind.USE:
-        words["intervention"] = _(INTERVENTION_LABELS[Intervention(words["intervention"])])
-    return str(_(AGAIN if words.get("reprint") else LABELS[entry.kind])) % words
+        words_of["intervention"] = _(INTERVENTION_LABELS[Intervention(words_of["intervention"])])
+    return str(_(AGAIN if words_of.get("reprint") else LABELS[entry.kind])) % words_of
+
+
+def _event_words(event: Event, state_after: UnitState) -> str:
+    said = str(_(rules.EVENT_LABELS[event]))
+    return f"{said} · {_(rules.STATE_LABELS[state_after])}" if event is Event.STOCK_OUT else said
 
 
 def _detail(entry: Entry) -> str:
     data = entry.data
     parts = [
-        data.get("ward", ""),
+        data.get("supplier", ""),
+        data.get("note", ""),
+        data.get("ward") or (_("Pharmacy") if entry.kind is Kind.COUNT else ""),
+        *_people(data),
         _("on %(day)s", day=http.written_day(date.fromisoformat(data["on"]))) if data.get("on") else "",
         _("operator: %(name)s", name=data["operator"]) if data.get("operator") else "",
-        _(CAUSE_LABELS[HoldCause(data["cause"])]) if data.get("cause") else "",
-        *[_(part) for part in reason_parts(data.get("reason", ""))],
+        _(rules.CAUSE_LABELS[HoldCause(data["cause"])]) if data.get("cause") else "",
+        _spoken(data.get("reason", "")),
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _address(entry: Entry) -> str:
+def _people(data: Mapping[str, str]) -> tuple[str, ...]:
+    asked, received = data.get("requested_by"), data.get("received_by")
+    is_delivery = data.get("event") == Event.DELIVERY
+    return (
+        _("asked for by %(name)s", name=asked) if asked and is_delivery else "",
+        _("brought back by %(name)s", name=asked) if asked and not is_delivery else "",
+        _("received by %(name)s", name=received) if received else "",
+    )
+
+
+_FOLLOWED: Mapping[Kind, tuple[str, str, Permission]] = {
+    Kind.TRAY: ("unidentified.show", "item_id", Permission.RECEPTION_WRITE),
+    Kind.ARRIVAL: ("reception.show", "reception_id", Permission.RECEPTION_WRITE),
+    Kind.COUNT: ("stocktaking.show", "count_id", Permission.STOCK_COUNT),
+    Kind.PHOTO: ("documents.show", "document_id", Permission.DEROGATION_READ),
+    Kind.USE: ("use.show", "use_id", Permission.USE_READ),
+    Kind.INCIDENT: ("vigilance.show", "incident_id", Permission.INCIDENT_READ),
+}
+"""Page to which an entry can be followed, the variable that its address takes, and who may open it."""
+
+
+def _address(entry: Entry, actor: Actor) -> str:
     """Return where an entry can be followed to, empty where nowhere."""
-    if entry.kind is Kind.USE:
-        return url_for("use.show", use_id=entry.source_id)
-    if entry.kind is Kind.INCIDENT:
-        return url_for("vigilance.show", incident_id=entry.source_id)
-    return url_for("documents.show", document_id=entry.source_id) if entry.kind is Kind.PHOTO else ""
+    endpoint, variable, permission = _FOLLOWED.get(entry.kind, ("", "", Permission.UNIT_READ))
+    if not endpoint or not actor.can(permission):
+        return ""
+    place: dict[str, Any] = {variable: entry.source_id}
+    return url_for(endpoint, **place)
+
+
+@bp.post("/units/<number>/holds")
+@http.requires(Permission.HOLD_OPEN)
+def open_hold(number: str) -> Response:
+    """Block a unit."""
+    form = forms.HoldForm()
+    if not form.validate():
+        return _unit_page(number, hold_form=form)
+    hold = NewHold(HoldCause.PHARMACIST, words(form.reason), f"person:{http.current_actor().id}")
+    try:
+        with http.transaction() as session:
+            service.open_hold(
+                session,
+                http.read_request_id(form.request_id.data),
+                number=number,
+                hold=hold,
+                actor=http.current_actor(),
+                now=clock.utc_now(),
+            )
+    except (Conflict, InvalidInput, RuleRefused) as error:
+        return _unit_page(number, hold_form=form, error=error)
+    flash(_("The unit %(number)s is on hold.", number=number), "success")
+    return redirect(url_for("chronicle.show", number=number), code=303)
+
+
+@bp.post("/units/<number>/holds/<uuid:hold_id>/release")
+@http.requires(Permission.HOLD_RELEASE)
+def release_hold(number: str, hold_id: UUID) -> Response:
+    """Release one hold of a unit."""
+    form = forms.ReleaseForm()
+    if not form.validate():
+        return _unit_page(number, release_form=form, failed_release_id=hold_id)
+    reason = words(form.reason)
+    try:
+        with http.transaction() as session:
+            state = service.release_hold(
+                session, hold_id, reason=reason, actor=http.current_actor(), now=clock.utc_now()
+            )
+    except (Conflict, InvalidInput, RuleRefused) as error:
+        return _unit_page(number, release_form=form, failed_release_id=hold_id, error=error)
+    word = _(rules.STATE_LABELS[state])
+    flash(_("The hold is released. The unit %(number)s is now: %(state)s.", number=number, state=word), "success")
+    return redirect(url_for("chronicle.show", number=number), code=303)

@@ -223,7 +223,7 @@ def photo_subject(device_id: UUID) -> str:
 
 
 def list_photos(session: Session, device_id: UUID) -> Sequence[Document]:
-    """Return the photos of a unit, newest first."""
+    """Return the photos kept with a unit, newest first."""
     return documents.list_documents(session, photo_subject(device_id), DocumentKind.PHOTO)
 
 

@@ -1,8 +1,6 @@
-"""Pages of one unit with its life, and of what is on hold."""
+"""Pages of one unit that goes to a ward, and of what is on hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,11 +12,9 @@ from werkzeug.wrappers import Response
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.catalogue.forms import words
-from tracker.catalogue.rules import KIND_LABELS, STAYS_IN_PLACE, DeviceKind
 from tracker.devices import forms, queries, rules, service
 from tracker.devices.models import Hold
-from tracker.devices.queries import LifeEvent, LotHoldLine, WaitingHold
-from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
+from tracker.devices.queries import LotHoldLine, WaitingHold
 from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 
@@ -28,92 +24,8 @@ PAGE_LENGTH = 50
 Code = TypeVar("Code", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownEvent:
-    """One line of the timeline."""
-
-    at: datetime
-    code: str
-    label: str
-    by: str
-    detail: str
-
-
 def _words(labels: Mapping[Code, str]) -> dict[str, str]:
     return {code.value: _(label) for code, label in labels.items()}
-
-
-@bp.get("/units/<number>")
-@http.requires(Permission.UNIT_READ)
-def show(number: str) -> Response:
-    """Show one unit with its whole life."""
-    return _unit_page(number)
-
-
-def _unit_page(
-    number: str,
-    *,
-    hold_form: forms.HoldForm | None = None,
-    release_form: forms.ReleaseForm | None = None,
-    failed_release_id: UUID | None = None,
-    error: TraceError | None = None,
-) -> Response:
-    actor = http.current_actor()
-    with http.transaction() as session:
-        unit = queries.get_unit(session, number)
-        life = queries.life_of(session, unit.id)
-        holds = queries.list_holds(session, unit.id)
-        photos = queries.list_photos(session, unit.id)
-    rejected = hold_form is not None or release_form is not None
-    page = render_template(
-        "devices/unit.html",
-        unit=unit,
-        life=[_shown(event) for event in life],
-        holds=holds,
-        photos=photos,
-        is_photo_missing=unit.entry_method is rules.EntryMethod.MANUAL and not photos,
-        hold_reasons={hold.id: _reason(hold) for hold in holds},
-        close_reasons={hold.id: _spoken(hold.close_reason or "") for hold in holds},
-        causes=_words(rules.CAUSE_LABELS),
-        kind=_(KIND_LABELS[unit.definition.kind]),
-        is_software=unit.definition.kind is DeviceKind.SOFTWARE,
-        stays_in_place=unit.definition.kind in STAYS_IN_PLACE,
-        entry=_(rules.ENTRY_LABELS[unit.entry_method]),
-        raw_text=_raw_text(unit.raw_scan),
-        request_id=db.new_id(),
-        hold_form=hold_form or forms.HoldForm(formdata=None, request_id=str(db.new_id())),
-        release_form=release_form or forms.ReleaseForm(formdata=None),
-        failed_release_id=failed_release_id,
-        error=http.error_sentence(error) if error else "",
-        error_next=http.sentence(error.next_step) if error else "",
-        may_deliver=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
-        may_take_back=actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.DELIVERED,
-        place=_("Pharmacy") if unit.state in rules.ON_HAND else _("No longer here"),
-        may_take_out=actor.can(Permission.UNIT_DISPOSE) and rules.may_leave(unit.state),
-        may_hold=actor.can(Permission.HOLD_OPEN) and unit.state in rules.ON_HAND,
-        may_release=actor.can(Permission.HOLD_RELEASE),
-        may_print=actor.can(Permission.RECEPTION_WRITE),
-        may_declare=actor.can(Permission.INCIDENT_DECLARE),
-        is_past=rules.is_past(unit.expiration_date, clock.paris_day(clock.utc_now())),
-    )
-    return make_response(page, http.status_of(error) if error else 422 if rejected else 200)
-
-
-def _shown(event: LifeEvent) -> ShownEvent:
-    reason = _spoken(event.reason)
-    asked, received = event.details.get("requested_by"), event.details.get("received_by")
-    people = (
-        _("asked for by %(name)s", name=asked) if asked and event.event is Event.DELIVERY else "",
-        _("brought back by %(name)s", name=asked) if asked and event.event is not Event.DELIVERY else "",
-        _("received by %(name)s", name=received) if received else "",
-    )
-    detail = ", ".join(part for part in (event.ward_name or "", *people, reason) if part)
-    return ShownEvent(event.at, event.event.value, _event_words(event), event.actor_name, detail)
-
-
-def _event_words(event: LifeEvent) -> str:
-    words = _(rules.EVENT_LABELS[event.event])
-    return f"{words} · {_(rules.STATE_LABELS[event.state_after])}" if event.event is Event.STOCK_OUT else words
 
 
 def _reason(hold: Hold | LotHoldLine | WaitingHold) -> str:
@@ -122,12 +34,6 @@ def _reason(hold: Hold | LotHoldLine | WaitingHold) -> str:
 
 def _spoken(reason: str) -> str:
     return "; ".join(_(part) for part in rules.reason_parts(reason))
-
-
-def _raw_text(raw: bytes | None) -> str:
-    """Return a scan as a page can show it: group separators visible, nothing unprintable."""
-    text = (raw or b"").decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "\u2039GS\u203a" if c == "\x1d" else "\ufffd" for c in text)
 
 
 @bp.get("/units/<number>/deliver")
@@ -170,51 +76,7 @@ def deliver_now(number: str) -> Response:
     except (Conflict, InvalidInput, RuleRefused) as error:
         return _deliver_page(number, form, error=error)
     flash(_("The unit %(number)s is delivered.", number=number), "success")
-    return redirect(url_for("devices.show", number=number), code=303)
-
-
-@bp.post("/units/<number>/holds")
-@http.requires(Permission.HOLD_OPEN)
-def open_hold(number: str) -> Response:
-    """Block a unit."""
-    form = forms.HoldForm()
-    if not form.validate():
-        return _unit_page(number, hold_form=form)
-    hold = NewHold(HoldCause.PHARMACIST, words(form.reason), f"person:{http.current_actor().id}")
-    try:
-        with http.transaction() as session:
-            service.open_hold(
-                session,
-                http.read_request_id(form.request_id.data),
-                number=number,
-                hold=hold,
-                actor=http.current_actor(),
-                now=clock.utc_now(),
-            )
-    except (Conflict, InvalidInput, RuleRefused) as error:
-        return _unit_page(number, hold_form=form, error=error)
-    flash(_("The unit %(number)s is on hold.", number=number), "success")
-    return redirect(url_for("devices.show", number=number), code=303)
-
-
-@bp.post("/units/<number>/holds/<uuid:hold_id>/release")
-@http.requires(Permission.HOLD_RELEASE)
-def release_hold(number: str, hold_id: UUID) -> Response:
-    """Release one hold of a unit."""
-    form = forms.ReleaseForm()
-    if not form.validate():
-        return _unit_page(number, release_form=form, failed_release_id=hold_id)
-    reason = words(form.reason)
-    try:
-        with http.transaction() as session:
-            state = service.release_hold(
-                session, hold_id, reason=reason, actor=http.current_actor(), now=clock.utc_now()
-            )
-    except (Conflict, InvalidInput, RuleRefused) as error:
-        return _unit_page(number, release_form=form, failed_release_id=hold_id, error=error)
-    word = _(rules.STATE_LABELS[state])
-    flash(_("The hold is released. The unit %(number)s is now: %(state)s.", number=number, state=word), "success")
-    return redirect(url_for("devices.show", number=number), code=303)
+    return redirect(url_for("chronicle.show", number=number), code=303)
 
 
 @bp.get("/holds")

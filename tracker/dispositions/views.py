@@ -48,7 +48,7 @@ def choose(number: str) -> Response:
         flash(_("The destruction of %(number)s waits for a second person.", number=unit.number), "success")
         return redirect(url_for("dispositions.destructions"), code=303)
     flash(_("%(number)s: %(state)s.", number=unit.number, state=_(STATE_LABELS[state])), "success")
-    return redirect(url_for("devices.show", number=unit.number), code=303)
+    return redirect(url_for("chronicle.show", number=unit.number), code=303)
 
 
 @bp.get("/destructions")

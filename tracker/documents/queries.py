@@ -49,7 +49,12 @@ def list_by_id(session: Session, document_ids: Collection[UUID]) -> Sequence[Doc
 
 def list_documents(session: Session, subject: str, kind: DocumentKind | None = None) -> Sequence[Document]:
     """Return the documents about ``subject`` (``noun:id``), newest first."""
-    statement = select(Document).where(Document.subject == subject)
+    return list_about(session, [subject], kind)
+
+
+def list_about(session: Session, subjects: Collection[str], kind: DocumentKind | None = None) -> Sequence[Document]:
+    """Return the documents about any of some subjects (``noun:id``), newest first."""
+    statement = select(Document).where(Document.subject.in_(subjects))
     if kind is not None:
         statement = statement.where(Document.kind == kind)
     return session.scalars(statement.order_by(Document.created_at.desc(), Document.id)).all()

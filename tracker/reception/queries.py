@@ -140,6 +140,11 @@ def get_line(session: Session, line_id: UUID) -> LineView:
     return line
 
 
+def photo_subject(line_id: UUID) -> str:
+    """Return the subject under which the photo of a refused box is kept; that of a unit is kept with the unit."""
+    return f"reception_line:{line_id}"
+
+
 def list_lines(session: Session, reception_id: UUID, *, limit: int | None = None) -> Sequence[LineView]:
     """Return the lines of a delivery, newest first."""
     statement = _LINES.where(ReceptionLine.reception_id == reception_id)

@@ -79,7 +79,7 @@ def index() -> BaseResponse:
     """Show the stock, newest first; a scanned unit label leads straight to its unit."""
     filters = read_filters(request.args)
     if is_unit_label(filters.text):
-        return redirect(url_for("devices.show", number=filters.text.upper()), code=303)
+        return redirect(url_for("chronicle.show", number=filters.text.upper()), code=303)
     after = rules.read_position(request.args.get("before", ""))
     now = clock.utc_now()
     with http.transaction() as session:

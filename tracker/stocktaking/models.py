@@ -34,7 +34,10 @@ class CountedUnit(Tenant, Base):
     """One unit that was scanned in a count; appended only, once per count whoever scans it again."""
 
     __tablename__ = "counted_unit"
-    __table_args__ = (UniqueConstraint("count_id", "device_id"),)
+    __table_args__ = (
+        UniqueConstraint("count_id", "device_id"),
+        Index("ix_counted_unit_device_id", "device_id", "at"),
+    )
 
     count_id: Mapped[UUID] = mapped_column(ForeignKey("stock_count.id"))
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))

@@ -69,6 +69,29 @@ def _found(count: StockCount | None) -> StockCount:
     return count
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One count that saw a unit."""
+
+    count_id: UUID
+    at: datetime
+    actor_name: str
+    ward_name: str | None
+    """Where it was counted; None for the pharmacy."""
+
+
+def list_sightings(session: Session, device_id: UUID, *, limit: int) -> Sequence[Sighting]:
+    """Return the counts in which a unit was scanned, the latest first."""
+    statement = (
+        select(CountedUnit.count_id, CountedUnit.at, CountedUnit.actor_name, Ward.name)
+        .join(StockCount, StockCount.id == CountedUnit.count_id)
+        .outerjoin(Ward, Ward.id == StockCount.ward_id)
+        .where(CountedUnit.device_id == device_id)
+        .order_by(CountedUnit.at.desc(), CountedUnit.id)
+    )
+    return [Sighting(*row) for row in session.execute(statement.limit(limit))]
+
+
 _SCANNED = select(func.count()).where(CountedUnit.count_id == StockCount.id).correlate(StockCount).scalar_subquery()
 _LINES: _Query = (
     select(

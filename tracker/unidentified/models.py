@@ -42,7 +42,7 @@ class UnidentifiedOutcome(Tenant, Base):
     """What became of an item; appended only, once for each."""
 
     __tablename__ = "unidentified_outcome"
-    __table_args__ = (UniqueConstraint("item_id"),)
+    __table_args__ = (UniqueConstraint("item_id"), Index("ix_unidentified_outcome_line_id", "line_id"))
 
     item_id: Mapped[UUID] = mapped_column(ForeignKey("unidentified_item.id"))
     disposition: Mapped[Disposition] = code_column(Disposition)

@@ -128,6 +128,53 @@ def _view(row: Row[*tuple[Any, ...]]) -> ItemView:
     )
 
 
+def photo_subject(item_id: UUID) -> str:
+    """Return the subject under which the photo of an item is kept."""
+    return f"unidentified_item:{item_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a unit came in: the box presented to the bench, and the item of the tray that it was before."""
+
+    line_id: UUID
+    at: datetime
+    actor_name: str
+    reception_id: UUID
+    reception_number: int
+    supplier: str
+    delivery_note: str
+    item_id: UUID | None
+    item_number: int | None
+    put_aside_at: datetime | None
+    put_aside_by_name: str | None
+
+
+def find_origin(session: Session, device_id: UUID) -> Origin | None:
+    """Return how a unit came in, None where it came by no delivery."""
+    statement = (
+        select(
+            ReceptionLine.id,
+            ReceptionLine.at,
+            ReceptionLine.actor_name,
+            Reception.id,
+            Reception.number,
+            Reception.supplier,
+            Reception.delivery_note,
+            UnidentifiedItem.id,
+            UnidentifiedItem.number,
+            UnidentifiedItem.put_aside_at,
+            UnidentifiedItem.put_aside_by_name,
+        )
+        .join(Reception, Reception.id == ReceptionLine.reception_id)
+        .outerjoin(UnidentifiedOutcome, UnidentifiedOutcome.line_id == ReceptionLine.id)
+        .outerjoin(UnidentifiedItem, UnidentifiedItem.id == UnidentifiedOutcome.item_id)
+        .where(ReceptionLine.device_id == device_id)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else Origin(*row)
+
+
 def count_open(session: Session) -> int:
     """Return how many boxes wait in the tray."""
     statement = select(func.count()).select_from(UnidentifiedItem).where(UnidentifiedItem.closed_at.is_(None))

@@ -89,7 +89,7 @@ def put_aside(session: Session, item_id: UUID, *, new: NewItem, actor: Actor, no
     if session.get(UnidentifiedItem, item_id) is not None:
         return _same_item(session, item_id, new)
     if document_id is not None:
-        subject = f"unidentified_item:{item_id}"
+        subject = queries.photo_subject(item_id)
         file = NewFile(DocumentKind.PHOTO, subject, new.photo_name or "photo", new.photo, has_patient_data=False)
         documents.freeze(session, file, actor=actor, now=now, document_id=document_id)
     values = _values(item_id, new, document_id=document_id, actor=actor, now=now)

@@ -205,7 +205,7 @@ def receive(item_id: UUID) -> Response:
         form.request_id.data = str(db.new_id())
         return _item_page(item_id, identity=form, refused=line)
     flash(_("Received as unit %(number)s. Print its label and stick it on.", number=line.unit_number), "success")
-    return redirect(url_for("devices.show", number=line.unit_number), code=303)
+    return redirect(url_for("chronicle.show", number=line.unit_number), code=303)
 
 
 def _check_identity(form: forms.IdentityForm) -> None:

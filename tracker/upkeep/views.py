@@ -151,4 +151,4 @@ def photograph(number: str) -> Response:
     except (Conflict, InvalidInput, RuleRefused) as error:
         return http.rejected("upkeep/photo.html", form, error, unit=unit)
     flash(_("The photo is kept with %(number)s.", number=unit.number), "success")
-    return redirect(url_for("devices.show", number=unit.number, _anchor="photos"), code=303)
+    return redirect(url_for("chronicle.show", number=unit.number, _anchor="photos"), code=303)

@@ -14,10 +14,12 @@ from tracker.consents.rules import ConsentEventKind, NoticeTexts, SignerCapacity
 from tracker.consents.service import NewConsentEvent
 from tracker.derogations import service as register
 from tracker.devices import service as devices
-from tracker.devices.rules import Event
+from tracker.devices.queries import get_unit_by_id
+from tracker.devices.rules import use_event
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
 from tracker.use.models import DeviceUse
+from tracker.use.queries import next_ordinal
 from tracker.use.rules import Intervention, Side
 
 MARIE = Traits(
@@ -47,7 +49,7 @@ def make_use(
     actor: Actor = CHARLIE,
 ) -> UUID:
     """Write that a unit was implanted in a patient who had consented, and return the id of the use."""
-    event_id, use_id = db.new_id(), db.new_id()
+    event_id, use_id, unit = db.new_id(), db.new_id(), get_unit_by_id(session, device_id)
     session.add(
         ConsentEvent(
             id=event_id,
@@ -69,6 +71,7 @@ def make_use(
             id=use_id,
             establishment_id=actor.establishment_id,
             device_id=device_id,
+            ordinal=next_ordinal(unit),
             patient_id=patient_id,
             derogation_id=derogation_id,
             consent_event_id=event_id,
@@ -93,7 +96,7 @@ def make_use(
         establishment_id=actor.establishment_id,
         now=NOW,
     )
-    devices.mark_used(session, device_id, event=Event.IMPLANTATION, reason="", actor=actor, now=NOW)
+    devices.mark_used(session, device_id, event=use_event(unit.definition.kind), reason="", actor=actor, now=NOW)
     return use_id
 
 

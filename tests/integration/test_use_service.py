@@ -16,6 +16,7 @@ from tracker import db
 from tracker.accounts.queries import OperatorInvalid, PersonNotFound
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.catalogue.rules import DeviceKind
 from tracker.consents.rules import ConsentEventKind
 from tracker.derogations import service as register
 from tracker.derogations.rules import DecisionKind, DerogationKind
@@ -64,9 +65,11 @@ class Scene:
         return replace(new, **changes)  # type: ignore[arg-type] # names of fields
 
 
-def make_scene(session: Session, *, consents: bool = True, **derogation: object) -> Scene:
+def make_scene(
+    session: Session, *, consents: bool = True, device_kind: DeviceKind = DeviceKind.IMPLANT, **derogation: object
+) -> Scene:
     manufacturer_id = make_manufacturer(session)
-    definition_id = make_definition(session, manufacturer_id=manufacturer_id)
+    definition_id = make_definition(session, manufacturer_id=manufacturer_id, kind=device_kind)
     derogation_id = make_derogation(session, manufacturer_id, **derogation)  # type: ignore[arg-type] # its arguments
     patient_id = make_patient(session)
     if consents:
@@ -422,11 +425,13 @@ def test_the_log_pages_by_day_and_id(session: Session, scene: Scene) -> None:
 
 
 def test_the_use_of_a_unit_is_found(session: Session, scene: Scene) -> None:
-    assert queries.find_use_of_device(session, scene.unit.id) is None
+    assert queries.list_uses_of_device(session, scene.unit.id, limit=2) == []
+    assert queries.find_use(session, scene.unit, patient_id=None, day=TODAY) is None
 
     use = record(session, scene.use())
 
-    assert queries.find_use_of_device(session, scene.unit.id) == use
+    assert queries.list_uses_of_device(session, scene.unit.id, limit=2) == [use]
+    assert queries.find_use(session, scene.unit, patient_id=None, day=TODAY) == use
 
 
 def test_the_log_cannot_be_rewritten(session: Session, scene: Scene) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from tracker.catalogue.rules import DeviceKind
 from tracker.devices import rules
 from tracker.devices.rules import (
     EntryMethod,
@@ -29,10 +30,17 @@ def test_an_event_happens_only_from_the_states_of_the_table(event: Event, state:
     origins, result = rules.TRANSITIONS[event]
 
     if state in origins:
-        assert rules.state_after(event, state) is result
+        assert rules.state_after(event, state) is (result or state)
     else:
         with pytest.raises(EventNotPossible):
             rules.state_after(event, state)
+
+
+def test_only_equipment_and_software_stay_in_service_after_a_use() -> None:
+    stays = {kind for kind in DeviceKind if rules.use_event(kind) is rules.Event.USE_IN_SERVICE}
+
+    assert stays == {DeviceKind.EQUIPMENT, DeviceKind.SOFTWARE}
+    assert all(rules.state_after(rules.Event.USE_IN_SERVICE, state) is state for state in rules.USABLE)
 
 
 def test_only_released_or_delivered_units_without_hold_may_be_used() -> None:

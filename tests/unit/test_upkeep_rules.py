@@ -88,10 +88,10 @@ def test_only_a_minor_change_leaves_the_device_what_was_covered(change: Change) 
     assert effects == ([] if change is Change.MINOR else [Outcome.QUARANTINED])
 
 
-def test_equipment_and_software_have_a_place_even_after_a_use() -> None:
+def test_equipment_and_software_have_a_place_of_their_own() -> None:
     for kind in (DeviceKind.EQUIPMENT, DeviceKind.SOFTWARE):
-        check_place(MOVE, **EQUIPMENT | {"kind": kind, "state": UnitState.USED})
-        assert may_move(kind, UnitState.USED)
+        check_place(MOVE, **EQUIPMENT | {"kind": kind, "state": UnitState.DELIVERED})
+        assert may_move(kind, UnitState.DELIVERED)
     for kind in (DeviceKind.IMPLANT, DeviceKind.CONSUMABLE, DeviceKind.IVD):
         with pytest.raises(PlaceNotKept):
             check_place(MOVE, **EQUIPMENT | {"kind": kind})

@@ -23,8 +23,8 @@ from tracker.vigilance import queries as vigilance
 
 MOST_PRINTS = 200
 """Prints of one label that are told, the latest; more than anybody has seen of one unit."""
-
-
+MOST_USES = 200
+"""Uses of one unit that are told, the latest; the use log has all of them."""
 MOST_SIGHTINGS = 100
 """Counts that are told, the latest: one a month for eight years."""
 
@@ -58,7 +58,7 @@ def chronicle_of(session: Session, unit: UnitView, *, actor: Actor) -> Chronicle
         *_sightings(session, unit),
     ]
     if actor.can(Permission.USE_READ):
-        entries.extend(_use(session, unit))
+        entries.extend(_uses(session, unit))
     if actor.can(Permission.INCIDENT_READ):
         entries.extend(_incidents(session, unit))
     return Chronicle(in_order(entries), holds, photos)
@@ -120,9 +120,8 @@ def _sightings(session: Session, unit: UnitView) -> Iterator[Entry]:
         yield Entry(seen.at, Kind.COUNT, seen.actor_name, {"ward": seen.ward_name or ""}, seen.count_id)
 
 
-def _use(session: Session, unit: UnitView) -> Iterator[Entry]:
-    use = uses.find_use_of_device(session, unit.id)
-    if use is not None:
+def _uses(session: Session, unit: UnitView) -> Iterator[Entry]:
+    for use in reversed(uses.list_uses_of_device(session, unit.id, limit=MOST_USES)):
         data = {"intervention": use.intervention.value, "on": use.used_on.isoformat(), "operator": use.operator_name}
         yield Entry(use.recorded_at, Kind.USE, use.recorded_by_name, data, use.id)
 

@@ -8,9 +8,11 @@ import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import cast
 from uuid import UUID
 
 from scanners.udi import unit as unit_label
+from tracker.catalogue.rules import STAYS_IN_PLACE, DeviceKind
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 
 
@@ -37,6 +39,8 @@ class Event(enum.StrEnum):
     RESTOCK = "REA"
     RECEIPT_CORRECTED = "ANR"
     """Our own code: the vocabulary has none for a receipt that was a mistake."""
+    USE_IN_SERVICE = "UTI"
+    """Our own code: the vocabulary has none for a use that leaves equipment or software in service."""
 
 
 class UnitState(enum.StrEnum):
@@ -77,6 +81,7 @@ EVENT_LABELS: Mapping[Event, str] = {
     Event.EXPIRED: N_("Past shelf life"),
     Event.RESTOCK: N_("Restock"),
     Event.RECEIPT_CORRECTED: N_("Receipt cancelled by a correction"),
+    Event.USE_IN_SERVICE: N_("Use, stays in service"),
 }
 ENTRY_LABELS: Mapping[EntryMethod, str] = {
     EntryMethod.SCANNED: N_("Scanned"),
@@ -141,6 +146,7 @@ REASON_LABELS: Mapping[str, str] = {
     "derogation-reinstated": N_("the derogation is in force again"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
+    "stays-in-service": N_("equipment and software stay in service after a use"),
     "partial_revision": N_("partial revision of an implanted system"),
     "first_implantation": N_("first implantation"),
     "complete_replacement": N_("replacement of a complete system"),
@@ -154,7 +160,7 @@ USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 ON_HAND = frozenset({UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVERED})
 """States of a unit that is in the hospital and can still be stopped: those a hold on the lot reaches."""
 
-TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
+TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState | None]] = {
     Event.VALID_RECEIPT: (frozenset({None}), UnitState.RELEASED),
     Event.INVALID_RECEIPT: (frozenset({None, UnitState.DELIVERED}), UnitState.QUARANTINED),
     Event.STOCK_IN: (frozenset({UnitState.QUARANTINED}), UnitState.RELEASED),
@@ -166,8 +172,18 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState]] = {
     Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
     Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
     Event.RECEIPT_CORRECTED: (frozenset({UnitState.QUARANTINED, UnitState.RELEASED}), UnitState.VOIDED),
+    Event.USE_IN_SERVICE: (USABLE, None),
 }
-"""For each event: the states it may come from, and the state it leads to."""
+"""For each event: the states it may come from, and the state it leads to; None: the unit stays in the one it was in."""
+
+
+def use_event(kind: DeviceKind) -> Event:
+    """Return what a use is to a unit: implants and what is used up end with it, equipment and software stay in service.
+
+    The kind of the definition decides alone: equipment and software keep a serial number or a version, a place and a
+    state of upkeep (domain reference 8), and each use of them asks the gate anew.
+    """
+    return Event.USE_IN_SERVICE if kind in STAYS_IN_PLACE else Event.IMPLANTATION
 
 
 _LEAVES_THE_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT, Event.STOCK_IN, Event.STOCK_OUT})
@@ -229,7 +245,7 @@ def state_after(event: Event, state: UnitState | None) -> UnitState:
             state=state.value if state else "",
             event=event.value,
         )
-    return result
+    return result or cast("UnitState", state)  # what stays as it is had a state: None is no origin of it
 
 
 def is_usable(state: UnitState, open_hold_count: int) -> bool:

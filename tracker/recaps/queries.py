@@ -76,7 +76,7 @@ def gather(session: Session, derogation: Derogation, *, period: tuple[date, date
 def _uses(session: Session, derogation_id: UUID, period: tuple[date, date]) -> list[MonthCount]:
     """Return the uses under a derogation, counted by reference, lot and month.
 
-    The log is the truth: one unit is used once (unique), so that each use is counted exactly once.
+    The log is the truth: each use is counted exactly once. Equipment and software may have several.
     """
     month = func.date_trunc("month", DeviceUse.used_on).label("month")
     columns = (
@@ -135,15 +135,15 @@ def _units(session: Session, derogation: Derogation, *, until: date) -> list[Sta
 
 def _incidents(session: Session, derogation: Derogation, period: tuple[date, date]) -> list[str]:
     """Return the numbers of the cases detected in a period with a unit used under a derogation, or not used at all."""
+    of_device = select(DeviceUse.id).where(DeviceUse.device_id == Device.id)
     statement = (
         select(Incident.number)
         .join(Device, Device.id == Incident.device_id)
         .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
-        .outerjoin(DeviceUse, DeviceUse.device_id == Device.id)
         .where(
             Incident.detected_on.between(*period),
             _covered(derogation),
-            or_(DeviceUse.id.is_(None), DeviceUse.derogation_id == derogation.id),
+            or_(~of_device.exists(), of_device.where(DeviceUse.derogation_id == derogation.id).exists()),
         )
         .order_by(Incident.number)
     )

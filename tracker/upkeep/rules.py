@@ -30,7 +30,6 @@ CHANGE_LABELS: Mapping[Change, str] = {
     Change.MAJOR: N_("Algorithm, data, platform, performance or intended use: new UDI-DI"),
     Change.UNKNOWN: N_("Not known"),
 }
-_MAY_STAND = ON_HAND | {UnitState.USED}
 
 
 class NotSoftware(RuleRefused):
@@ -195,7 +194,7 @@ def check_update(
 
     Raises:
         NotSoftware: the device is of another kind.
-        UnitGone: the unit is not in the hospital, or a use has ended its life.
+        UnitGone: the unit is not in the hospital.
         UpdateInvalid: the version is missing, or the day is impossible.
         VersionUnchanged: it runs this version already.
     """
@@ -204,7 +203,7 @@ def check_update(
             N_("This device is not software: it has no versions."),
             next_step=N_("If it is software, add it to the catalogue with this kind."),
         )
-    _check_here(state, ON_HAND)
+    _check_here(state)
     fields = {} if new.version else {"version": N_("Write the version as the program shows it.")}
     fields |= _wrong_day("installed_on", new.installed_on, last_on=last_on, today=today)
     if fields:
@@ -233,7 +232,7 @@ def check_place(
             N_("Only equipment and software have a place of their own."),
             next_step=N_("Deliver the unit to a ward instead."),
         )
-    _check_here(state, _MAY_STAND)
+    _check_here(state)
     fields = {} if new.place else {"place": N_("Write where it stands.")}
     fields |= _wrong_day("moved_on", new.moved_on, last_on=last_on, today=today)
     if fields:
@@ -247,7 +246,7 @@ def check_place(
 
 def may_move(kind: DeviceKind, state: UnitState) -> bool:
     """Test whether a unit has a place of its own that may change."""
-    return kind in STAYS_IN_PLACE and state in _MAY_STAND
+    return kind in STAYS_IN_PLACE and state in ON_HAND
 
 
 def may_update(kind: DeviceKind, state: UnitState) -> bool:
@@ -255,8 +254,8 @@ def may_update(kind: DeviceKind, state: UnitState) -> bool:
     return kind is DeviceKind.SOFTWARE and state in ON_HAND
 
 
-def _check_here(state: UnitState, allowed: frozenset[UnitState]) -> None:
-    if state not in allowed:
+def _check_here(state: UnitState) -> None:
+    if state not in ON_HAND:
         raise UnitGone(
             N_("This unit is '%(state)s': nothing more is recorded of it."),
             next_step=N_("Open the unit's page to see its life."),

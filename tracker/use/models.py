@@ -12,17 +12,19 @@ from tracker.use.rules import Intervention, Side
 
 
 class DeviceUse(Tenant, Base):
-    """One unit used for one patient (CSP R.5212-39). Its id is the client's request id."""
+    """One use of one unit for one patient (CSP R.5212-39). Its id is the client's request id."""
 
     __tablename__ = "device_use"
     __table_args__ = (
-        UniqueConstraint("device_id"),
+        UniqueConstraint("device_id", "ordinal"),
         Index("ix_device_use_patient_id", "patient_id"),
         Index("ix_device_use_derogation_id", "derogation_id", "patient_id"),
         Index("ix_device_use_list", "establishment_id", "used_on", "id"),
     )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    ordinal: Mapped[int]
+    """Which use of the unit it is; 1 for a unit that a use ends, so that the database itself refuses a second."""
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
     consent_event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_event.id"))

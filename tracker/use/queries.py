@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ScalarSelect, func, select, text
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition
+from tracker.catalogue.rules import STAYS_IN_PLACE
 from tracker.devices.models import Device
+from tracker.devices.queries import UnitView
 from tracker.errors import N_, NotFound
 from tracker.use.models import DeviceUse
 
@@ -72,9 +74,30 @@ def get_use(session: Session, use_id: UUID) -> UseLine:
     return UseLine(*row)
 
 
-def find_use_of_device(session: Session, device_id: UUID) -> DeviceUse | None:
-    """Return the use of a unit, None where it was not used."""
-    return session.scalar(select(DeviceUse).where(DeviceUse.device_id == device_id))
+def next_ordinal(unit: UnitView) -> int | ScalarSelect[int]:
+    """Return which use of a locked unit comes next, as a value or as the question that the insert asks."""
+    if unit.definition.kind not in STAYS_IN_PLACE:
+        return 1
+    following = select(func.coalesce(func.max(DeviceUse.ordinal), 0) + 1)
+    return following.where(DeviceUse.device_id == unit.id).scalar_subquery()
+
+
+def list_uses_of_device(session: Session, device_id: UUID, *, limit: int) -> Sequence[DeviceUse]:
+    """Return the uses of a unit, the one recorded last first: one at most, but of equipment and software."""
+    statement = select(DeviceUse).where(DeviceUse.device_id == device_id)
+    return session.scalars(statement.order_by(DeviceUse.ordinal.desc()).limit(limit)).all()
+
+
+def find_use(session: Session, unit: UnitView, *, patient_id: UUID | None, day: date) -> DeviceUse | None:
+    """Return the use that something which happened with a unit on a day is about; None where the log knows none.
+
+    The one use of a unit that it ended, whoever is named; of equipment and software the last one for the patient up to
+    that day, and none where no patient is named.
+    """
+    statement = select(DeviceUse).where(DeviceUse.device_id == unit.id)
+    if unit.definition.kind in STAYS_IN_PLACE:
+        statement = statement.where(DeviceUse.patient_id == patient_id, DeviceUse.used_on <= day)
+    return session.scalars(statement.order_by(DeviceUse.used_on.desc(), DeviceUse.ordinal.desc()).limit(1)).first()
 
 
 def list_uses(

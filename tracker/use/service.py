@@ -23,7 +23,7 @@ from tracker.derogations.rules import DerogationStatus
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import Event
+from tracker.devices.rules import use_event
 from tracker.documents import queries as documents
 from tracker.documents import service as document_service
 from tracker.documents.service import NewFile
@@ -172,7 +172,9 @@ def _coverage_facts(session: Session, coverage: Coverage, patient_id: UUID) -> C
 def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now: datetime, today: date) -> DeviceUse:
     """Record that a unit was used; the same id again is the same use.
 
-    The gate is asked here, with the unit locked and the derogation's count serialised, whatever a page said before.
+    A use ends the life of an implant and of what is used up; equipment and software stay in service, and every use of
+    them passes the gate like the first. The gate is asked here, with the unit locked and the derogation's count
+    serialised, whatever a page said before.
 
     Raises:
         NotPermitted: the actor may not.
@@ -198,7 +200,7 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     check = _check_locked(session, unit, new, now=now)
     if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
-    use = _insert(session, use_id, new=new, unit_id=unit.id, check=check, operator=operator, actor=actor, now=now)
+    use = _insert(session, use_id, new=new, check=check, operator=operator, actor=actor, now=now)
     derogation_service.take_place(
         session,
         derogation_id=use.derogation_id,
@@ -206,9 +208,8 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
         establishment_id=use.establishment_id,
         now=now,
     )
-    device_service.mark_used(
-        session, unit.id, event=Event.IMPLANTATION, reason=new.intervention.value, actor=actor, now=now
-    )
+    event = use_event(unit.definition.kind)
+    device_service.mark_used(session, unit.id, event=event, reason=new.intervention.value, actor=actor, now=now)
     audit.append(
         session,
         actor=actor,
@@ -230,7 +231,6 @@ def _insert(
     use_id: UUID,
     *,
     new: NewUse,
-    unit_id: UUID,
     check: Check,
     operator: Person,
     actor: Actor,
@@ -248,7 +248,8 @@ def _insert(
         **_values(new),
         "id": use_id,
         "establishment_id": actor.establishment_id,
-        "device_id": unit_id,
+        "device_id": check.unit.id,
+        "ordinal": queries.next_ordinal(check.unit),
         "derogation_id": check.coverage.derogation_id,
         "consent_event_id": check.consent.event_id,
         "operator_name": operator.display_name,

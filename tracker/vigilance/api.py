@@ -92,6 +92,15 @@ class RecalledUnitAnswer(BaseModel):
     patient_id: UUID | None
 
 
+class RecalledUseAnswer(BaseModel):
+    """One use of a unit of the lot."""
+
+    use_id: UUID
+    unit_number: str
+    used_on: date
+    patient_id: UUID
+
+
 class RecallAnswer(BaseModel):
     """Where the units of a lot are, and who carries them."""
 
@@ -99,7 +108,8 @@ class RecallAnswer(BaseModel):
     is_lot_held: bool
     usable_count: int = Field(description="Units that nothing stops somebody from using")
     patient_count: int
-    units: list[RecalledUnitAnswer]
+    units: list[RecalledUnitAnswer] = Field(description="Each unit once, with its last use")
+    uses: list[RecalledUseAnswer] = Field(description="Every use, latest first: equipment and software have several")
 
 
 @api.post("/incidents", summary="Declare an incident", responses={201: IncidentAnswer})
@@ -143,8 +153,14 @@ def recall(query: RecallQuestion) -> dict[str, object]:
         usable_count=view.usable_count,
         patient_count=len({unit.patient.id for unit in view.carriers if unit.patient}),
         units=[_unit(unit) for unit in view.units],
+        uses=[_use(line) for line in view.carriers],
     )
     return answer.model_dump(mode="json")
+
+
+def _use(line: RecalledUnit) -> RecalledUseAnswer:
+    told = {"use_id": line.use_id, "used_on": line.used_on, "patient_id": line.patient.id if line.patient else None}
+    return RecalledUseAnswer.model_validate({**told, "unit_number": line.number})
 
 
 def _unit(unit: RecalledUnit) -> RecalledUnitAnswer:

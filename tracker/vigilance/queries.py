@@ -30,7 +30,6 @@ from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageState
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
-from tracker.use import queries as uses
 from tracker.use.models import DeviceUse
 from tracker.vigilance import rules
 from tracker.vigilance.documents import CorrespondentPartData, PersonData, ReportSource
@@ -122,7 +121,7 @@ class Dossier:
 
 @dataclass(frozen=True, slots=True)
 class RecalledUnit:
-    """One unit of a lot: where it is, or in whom."""
+    """One unit of a lot: where it is, or in whom; once for each of its uses, and once where it was never used."""
 
     patient: PatientView | None
     device_id: UUID
@@ -168,14 +167,19 @@ class RecallView:
     """The answer to "which patients carry this lot, and where is the rest"."""
 
     lot_number: str
-    units: tuple[RecalledUnit, ...]
+    lines: tuple[RecalledUnit, ...]
     lot_hold_count: int
     """Holds on the whole lot that are open: units received later are quarantined."""
 
     @property
+    def units(self) -> tuple[RecalledUnit, ...]:
+        """Return each unit once, with its last use."""
+        return tuple({line.device_id: line for line in self.lines}.values())
+
+    @property
     def carriers(self) -> tuple[RecalledUnit, ...]:
-        """Return the units that were used for a patient, latest first."""
-        used = [unit for unit in self.units if unit.patient is not None]
+        """Return the uses for a patient, latest first."""
+        used = [line for line in self.lines if line.patient is not None]
         return tuple(sorted(used, key=lambda unit: (unit.used_on or date.min, unit.sequence), reverse=True))
 
     @property
@@ -337,11 +341,6 @@ def find_coverage(
     return next((coverage for coverage in coverages if coverage.is_listed or not coverage.has_list), None)
 
 
-def find_use(session: Session, device_id: UUID) -> DeviceUse | None:
-    """Return the use of a unit, None where it was not used."""
-    return uses.find_use_of_device(session, device_id)
-
-
 def _count_held(session: Session, unit: UnitView, incident_id: UUID) -> int:
     same_lot = (
         (Device.lot_number == unit.lot_number) & (Device.definition_id == unit.definition.id)
@@ -490,11 +489,11 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .outerjoin(DeviceUse, DeviceUse.device_id == Device.id)
         .where(Device.lot_number == lot_number)
-        .order_by(Device.sequence)
+        .order_by(Device.sequence, DeviceUse.ordinal)
     )
     if definition_id is not None:
         statement = statement.where(Device.definition_id == definition_id)
     rows = session.execute(statement).all()
     known = patients.list_patients(session, [row[-1] for row in rows if row[-1] is not None])
-    units = tuple(RecalledUnit(known.get(row[-1]), *row[:-1]) for row in rows)
-    return RecallView(lot_number, units, _count_lot_holds(session, lot_number, definition_id))
+    lines = tuple(RecalledUnit(known.get(row[-1]), *row[:-1]) for row in rows)
+    return RecallView(lot_number, lines, _count_lot_holds(session, lot_number, definition_id))

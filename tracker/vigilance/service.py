@@ -35,6 +35,7 @@ from tracker.outbox.service import NewMessage
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.patients.rules import Identity, identity_of, traits_of
+from tracker.use import queries as uses
 from tracker.vigilance import queries, rules
 from tracker.vigilance.documents import (
     CorrespondentPartData,
@@ -100,7 +101,7 @@ def declare(
     """
     actor.require(Permission.INCIDENT_DECLARE)
     unit = devices.get_unit(session, new.unit_number)
-    use = queries.find_use(session, unit.id)
+    use = uses.find_use(session, unit, patient_id=new.patient_id, day=new.facts.occurred_on)
     if use is not None and new.patient_id not in {None, use.patient_id}:
         raise PatientDiffers(
             N_("The use log says that this unit was used for another patient."),

@@ -28,6 +28,7 @@ from tracker.patients.queries import PatientView
 from tracker.stock import queries as stock
 from tracker.stock.queries import UnitLine
 from tracker.stock.rules import StockFilters
+from tracker.use import queries as uses
 from tracker.vigilance import forms, queries, rules, service
 from tracker.vigilance.queries import Dossier
 from tracker.vigilance.rules import Channel, CorrespondentPart, DevicePlace, IncidentState
@@ -188,7 +189,7 @@ def _read_subject(number: str, *, now: datetime) -> Subject:
     """Return what is known around one unit, or raise ``UnitNotFound``."""
     with http.transaction() as session:
         unit = devices.get_unit(session, number)
-        use = queries.find_use(session, unit.id)
+        use = uses.find_use(session, unit, patient_id=None, day=clock.paris_day(now))
         patient = patients.get_patient(session, use.patient_id) if use else None
         coverage = queries.find_coverage(session, unit, use, day=clock.paris_day(now), known_at=now)
     return Subject(unit, patient, coverage, use.used_on if use else None)

@@ -79,6 +79,7 @@ from tracker.register import api as register_api
 from tracker.register import views as register_views
 from tracker.requests import api as requests_api
 from tracker.requests import views as requests_views
+from tracker.samples import views as samples_views
 from tracker.sealing import KeyRing
 from tracker.slips import views as slips_views
 from tracker.stock import api as stock_api
@@ -357,6 +358,7 @@ _VIEWS = (
     reception_views.bp,
     register_views.bp,
     requests_views.bp,
+    samples_views.bp,
     slips_views.bp,
     stock_views.bp,
     stocktaking_views.bp,

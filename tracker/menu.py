@@ -95,6 +95,7 @@ _BELONGS = {
     "closings": "reception.index",
     "findings": "reception.index",
     "reception": "reception.index",
+    "samples": "reception.check",
     "devices": "stock.index",
     "devices.release_lot": "devices.holds",
     "dispositions": "stock.index",

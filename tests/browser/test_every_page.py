@@ -43,7 +43,7 @@ NO_PAGES = {
     "health": "JSON, for a monitor",
     "outbox.mail_file": "file",
     "recaps.download": "file",
-    "reception.barcode_image": "picture",
+    "samples.show_image": "picture",
     "slips.show": "file",
     "stock.export_csv": "file",
     "stock.export_xlsx": "file",

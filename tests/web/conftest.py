@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -11,12 +12,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config.settings import Settings
+from tests.hospital import ALICE, HOSPITAL_A
+from tests.stock import make_definition, make_derogation, make_manufacturer
 from tracker import clock, db
 from tracker.accounts import service as accounts
 from tracker.accounts.rules import SessionPolicy
 from tracker.accounts.views import SESSION_COOKIE
 from tracker.actor import Actor
 from tracker.app import create_app
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.queries import NewReception
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _POLICY = SessionPolicy(idle=timedelta(hours=1), longest=timedelta(hours=12))
@@ -68,6 +73,18 @@ class Program:
 def app(database: db.Database, tmp_path: Path) -> Flask:
     """The application, as the demonstration runs it."""
     return create_app(Settings.from_env({"TRACE59_VAR_DIRECTORY": str(tmp_path)}), database)
+
+
+@pytest.fixture
+def bench(database: db.Database) -> UUID:
+    """An open delivery, with SCORE under a derogation in force on the day of the test."""
+    now = clock.utc_now()
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+        make_definition(session, manufacturer_id=maker)
+        make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
+        new = NewReception(supplier="Amplitude", delivery_note="BL-1")
+        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 @pytest.fixture

@@ -133,25 +133,6 @@ def test_a_hold_is_not_opened_on_a_used_unit_nor_under_a_number_used_before(
     assert count(database, Hold) == 1
 
 
-def test_the_barcodes_to_try_are_shown_and_each_is_a_picture(person: LogIn) -> None:
-    charlie = person(CHARLIE)
-
-    page = charlie.get("/demonstration/barcodes").text
-
-    assert page.count("<svg xmlns") >= 15
-    assert charlie.get("/demonstration/barcodes/accepted.png").data.startswith(b"\x89PNG")
-    assert charlie.get("/demonstration/barcodes/nothing.png").status_code == 404
-
-
-def test_only_the_demonstration_has_barcodes_to_try(person: LogIn) -> None:
-    alice = person(ALICE)
-    values = alice.client.application.extensions["trace59"].values
-
-    values["demonstration_barcodes"] = ()
-
-    assert alice.get("/demonstration/barcodes").status_code == 404
-
-
 def test_a_blocked_lot_is_listed_and_lifted_with_a_reason(person: LogIn, unit: UnitView, database: db.Database) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
         service.hold_lot(

@@ -8,7 +8,6 @@ import pytest
 from scanners import Status
 from scanners.readers.reading import ImageReading, Symbol
 from tests.stock import GTIN
-from tracker.reception.documents import Barcode, barcode_png, barcode_svg, barcodes_on
 from tracker.reception.forms import PhotoDoubtful, PhotoUnread, read_photo
 
 TODAY = date(2026, 3, 2)
@@ -66,18 +65,3 @@ def test_separators_are_trusted_only_in_a_symbol_of_gs1() -> None:
 
     assert read_photo(b"", today=TODAY, reader=showing(symbol(lost, "d2"))).status is Status.OK
     assert read_photo(b"", today=TODAY, reader=showing(symbol(lost, "C0"))).status is Status.AMBIGUOUS
-
-
-@pytest.mark.parametrize("kind", ["data_matrix", "gs1_128", "code128"])
-def test_every_kind_of_barcode_is_drawn(kind: str) -> None:
-    text = "DEMO-1" if kind == "code128" else f"(01){GTIN}(17){{today+400}}(10)A1"
-    (barcode,) = barcodes_on([{"key": "a", "symbol": kind, "text": text, "fr": "Un", "en": "One"}], TODAY)
-
-    assert barcode_svg(barcode).startswith("<svg")
-    assert barcode_png(barcode).startswith(b"\x89PNG")
-    assert barcode.words["fr"] == "Un"
-    assert "{" not in barcode.text
-
-
-def test_a_separator_is_shown_in_a_barcodes_text() -> None:
-    assert Barcode("a", "data_matrix", "10A1\x1d21S", {}).readable == "10A1\u241d21S"

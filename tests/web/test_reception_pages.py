@@ -13,8 +13,6 @@ from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITA
 from tests.stock import GTIN, REFERENCE, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person
 from tracker import clock, db
-from tracker.arrivals import service as arrivals
-from tracker.arrivals.queries import NewReception
 from tracker.derogations.rules import DerogationKind
 from tracker.devices.models import Device
 from tracker.reception import queries
@@ -26,18 +24,6 @@ PATIENT = (
     "IS010000000000000000000000S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980"
 )
 LogIn = Callable[[object], Person]
-
-
-@pytest.fixture
-def bench(database: db.Database) -> UUID:
-    """An open delivery, with SCORE under a derogation in force on the day of the test."""
-    now = clock.utc_now()
-    with db.transaction(database, HOSPITAL_A) as session:
-        maker = make_manufacturer(session)
-        make_definition(session, manufacturer_id=maker)
-        make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
-        new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 def lines(database: db.Database, bench: UUID) -> list[queries.LineView]:
@@ -230,60 +216,6 @@ def test_a_photo_without_code_is_answered(person: LogIn, bench: UUID, content: b
     assert "No code could be read" in answer.text
 
 
-def test_a_device_without_code_is_entered_by_hand_and_marked(person: LogIn, bench: UUID, database: db.Database) -> None:
-    alice = person(ALICE)
-    entry = {"reference": REFERENCE, "lot": "A1", "request_id": str(db.new_id())}
-
-    answer = alice.post(f"/receptions/{bench}/by-hand", entry)
-
-    assert answer.status_code == 303
-    line = lines(database, bench)[0]
-    assert line.entry_method.value == "manual"
-    assert "entered-by-hand" in {finding.code for finding in line.findings}
-    assert line.raw_scan is None
-
-
-def test_an_incomplete_entry_says_what_is_missing_and_keeps_what_was_typed(person: LogIn, bench: UUID) -> None:
-    page = person(ALICE).post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "expiration_date": "2040-02-31"})
-
-    assert page.status_code == 422
-    assert REFERENCE in page.text
-    assert "Write the lot or the serial number." in page.text
-    assert "2040-02-31" in page.text
-
-
-def test_a_scan_without_lot_is_completed_by_hand(person: LogIn, bench: UUID, database: db.Database) -> None:
-    alice = person(ALICE)
-    alone = {"raw": f"]d201{GTIN}", "alone": "1", "request_id": str(db.new_id())}
-    alice.fragment(f"/receptions/{bench}/lines", alone)
-    refused = lines(database, bench)[0]
-
-    page = alice.get(f"/receptions/{bench}/by-hand?line={refused.id}")
-    alice.post(
-        f"/receptions/{bench}/by-hand", {"from_line": str(refused.id), "lot": "A1", "request_id": str(db.new_id())}
-    )
-
-    assert page.status_code == 200
-    newest = lines(database, bench)[0]
-    assert (newest.outcome.value, newest.lot_number) == ("accepted", "A1")
-    assert newest.raw_scan == f"]d201{GTIN}".encode()
-
-
-def test_a_reference_of_two_manufacturers_asks_for_one(person: LogIn, bench: UUID, database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        other = make_definition(
-            session, reference=REFERENCE, udi_di=None, manufacturer_id=make_manufacturer(session, "Serf")
-        )
-    alice = person(ALICE)
-
-    page = alice.post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "lot": "A1"})
-    alice.post(f"/receptions/{bench}/by-hand", {"reference": REFERENCE, "lot": "A1", "definition": str(other)})
-
-    assert page.status_code == 422
-    assert "Serf" in page.text
-    assert lines(database, bench)[0].definition_id == other
-
-
 def test_a_closed_delivery_has_no_scan_box_and_takes_no_box(person: LogIn, bench: UUID, database: db.Database) -> None:
     alice = person(ALICE)
 
@@ -441,14 +373,6 @@ def test_an_impossible_count_is_answered_and_leaves_nothing(
 
     assert answer.status_code == 422
     assert count(database, ReceptionLine) == 0
-
-
-def test_identical_units_entered_by_hand_get_one_number_each(person: LogIn, bench: UUID, database: db.Database) -> None:
-    entry = {"reference": REFERENCE, "lot": "A1", "count": "3", "request_id": str(db.new_id())}
-
-    person(ALICE).post(f"/receptions/{bench}/by-hand", entry)
-
-    assert len({line.unit_number for line in lines(database, bench)}) == 3
 
 
 def test_a_scan_is_taken_back_with_its_reason(person: LogIn, bench: UUID, database: db.Database) -> None:

@@ -4,36 +4,20 @@ import html
 import io
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import UUID
 
-import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
 from scanners.symbols import datamatrix
 from tests.hospital import ALICE, HOSPITAL_A
-from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer
+from tests.stock import GTIN
 from tests.web.conftest import Person
-from tracker import clock, db
-from tracker.arrivals import service as arrivals
-from tracker.arrivals.queries import NewReception
+from tracker import db
 from tracker.devices.models import Device
 from tracker.reception import queries
 
 LogIn = Callable[[object], Person]
-
-
-@pytest.fixture
-def bench(database: db.Database) -> UUID:
-    """An open delivery, with SCORE under a derogation in force on the day of the test."""
-    now = clock.utc_now()
-    with db.transaction(database, HOSPITAL_A) as session:
-        maker = make_manufacturer(session)
-        make_definition(session, manufacturer_id=maker)
-        make_derogation(session, maker, valid_until=clock.paris_day(now) + timedelta(200))
-        new = NewReception(supplier="Amplitude", delivery_note="BL-1")
-        return arrivals.open_reception(session, db.new_id(), new=new, actor=ALICE, now=now).id
 
 
 def lines(database: db.Database, bench: UUID) -> list[queries.LineView]:

@@ -1,9 +1,10 @@
 """What arrives at the bench, from a form to a box: scans, photos, typed entries."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
@@ -17,6 +18,7 @@ from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
 from scanners.combine import combine
 from scanners.readers.reading import Corners, ImageReading, Symbol
 from tracker.catalogue.queries import FoundDefinition
+from tracker.catalogue.rules import DeviceKind
 from tracker.errors import N_, InvalidInput
 from tracker.workstations.rules import Capture, Reader
 
@@ -144,11 +146,27 @@ class EntryForm(FlaskForm):
     software_version = StringField(_l("Software version"), validators=[Length(max=100)])
     count = IntegerField(_l("How many identical units"), validators=[Optional()])
     photo = FileField(_l("Photo of the label"))
+    _kinds: Mapping[str, DeviceKind] = MappingProxyType({})
 
-    def offer(self, definitions: Iterable[FoundDefinition]) -> None:
+    def offer(self, definitions: Sequence[FoundDefinition]) -> None:
         """Offer the devices that carry the reference."""
+        self._kinds = {str(one.id): one.kind for one in definitions}
         offered = [SelectChoice(str(one.id), f"{one.manufacturer_name} – {one.designation}") for one in definitions]
         self.definition.choices = [SelectChoice("", _l("Choose…")), *offered]
+
+    @property
+    def is_software(self) -> bool | None:
+        """Test whether the device is software, whose version stands for lot and shelf life; None while nobody knows."""
+        kinds = {self._kinds[self.definition.data]} if self.definition.data in self._kinds else {*self._kinds.values()}
+        return DeviceKind.SOFTWARE in kinds if len(kinds) == 1 else None
+
+    def find_unidentified(self, *, is_known: bool) -> dict[str, str]:
+        """Return what is missing to tell one unit from another, by field: nothing where a code said it already."""
+        typed = self.typed()
+        if self.is_software and not typed.software_version and not is_known:
+            return {"software_version": N_("This device is software: write its version.")}
+        names = (typed.lot, typed.serial, None if self.is_software is False else typed.software_version)
+        return {} if is_known or any(names) else {"lot": N_("Write the lot or the serial number.")}
 
     def is_choice_missing(self) -> bool:
         """Test whether several devices carry the reference and none was chosen."""

@@ -27,6 +27,8 @@ from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.db import DirectStatement
 from tracker.devices.models import Device
 from tracker.devices.rules import EntryMethod, Finding
+from tracker.documents import queries as documents
+from tracker.documents.models import DocumentKind
 from tracker.errors import N_, NotFound
 from tracker.findings.rules import Outcome
 from tracker.reception.models import Correction, ReceptionLine
@@ -143,6 +145,13 @@ def get_line(session: Session, line_id: UUID) -> LineView:
 def photo_subject(line_id: UUID) -> str:
     """Return the subject under which the photo of a refused box is kept; that of a unit is kept with the unit."""
     return f"reception_line:{line_id}"
+
+
+def find_photos(session: Session, lines: Sequence[LineView]) -> dict[UUID, UUID]:
+    """Return, by line, the photo that was kept of a refused box: one statement, none where nothing was refused."""
+    by_subject = {photo_subject(line.id): line.id for line in lines if line.device_id is None}
+    found = documents.list_about(session, by_subject, DocumentKind.PHOTO) if by_subject else ()
+    return {by_subject[photo.subject]: photo.id for photo in found}
 
 
 def list_lines(session: Session, reception_id: UUID, *, limit: int | None = None) -> Sequence[LineView]:

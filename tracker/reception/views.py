@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -19,10 +18,9 @@ from tracker.actor import Permission
 from tracker.arrivals import queries as deliveries
 from tracker.catalogue import queries as catalogue
 from tracker.devices.rules import EntryMethod, Finding
-from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
+from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
 from tracker.reception import forms, queries, rules, service
-from tracker.reception.documents import Barcode, barcode_png, barcode_svg, barcodes_on
 from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival, PackToCount, PatientLabelScanned
 from tracker.upkeep import service as upkeep
@@ -38,12 +36,6 @@ bp = Blueprint("reception", __name__, template_folder="templates")
 PAGE_LENGTH = 50
 BENCH_LENGTH = 20
 """Last scans in sight on the bench, and deliveries whose rest is awaited on the list; the others are a click away."""
-
-
-class BarcodesMissing(NotFound):
-    """Only the demonstration has barcodes to scan from the screen."""
-
-    code = "barcodes-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +56,8 @@ class Card:
     """What is missing may be typed."""
     also_numbers: tuple[str, ...] = ()
     """Numbers of the other units of the same pack."""
+    photo_id: UUID | None = None
+    """What was photographed of a refused box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +169,8 @@ def _bench(
         counts = queries.count_outcomes(session, reception_id)
         unit_numbers = queries.list_unit_numbers(session, reception_id)
         standing = queries.find_standing(session, reception)
-    cards = [_card_of_line(line) for line in lines]
+        photos = queries.find_photos(session, lines)
+    cards = [replace(_card_of_line(line), photo_id=photos.get(line.id)) for line in lines]
     page = render_template(
         "reception/show.html",
         reception=reception,
@@ -391,9 +386,7 @@ def _check_entry(form: forms.EntryForm, line: LineView | None) -> None:
     typed = form.typed()
     if line is None and not typed.reference:
         fields["reference"] = N_("Write the reference printed on the box.")
-    known = line.lot_number or line.serial_number if line else None
-    if not (typed.lot or typed.serial or typed.software_version or known):
-        fields["lot"] = N_("Write the lot or the serial number.")
+    fields |= form.find_unidentified(is_known=line is not None and bool(line.lot_number or line.serial_number))
     if form.is_choice_missing():
         fields["definition"] = N_("Several manufacturers have this reference: choose one.")
     if fields or form.errors:
@@ -407,9 +400,16 @@ def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView |
     arrival, today = Arrival(http.read_request_id(form.request_id.data), box), clock.paris_day(now)
     with http.transaction() as session:
         first = service.receive_many(session, reception_id, arrivals=[arrival], actor=actor, now=now, today=today)[0]
-        if photo is not None and first.unit_number:
+        if photo is None:
+            return
+        if first.unit_number:
             number = first.unit_number
             upkeep.keep_photo(session, first.id, number=number, photo=photo, actor=actor, now=now, today=today)
+        else:
+            subject = queries.photo_subject(first.id)
+            upkeep.keep_photo_of_refused(
+                session, first.id, subject=subject, photo=photo, actor=actor, now=now, today=today
+            )
 
 
 @bp.route("/scan", methods=["GET", "POST"])
@@ -466,34 +466,3 @@ def _check_page(
         **_card_context(),
     )
     return make_response(page, http.status_of(error) if error else 200)
-
-
-@bp.get("/demonstration/barcodes")
-@http.requires(Permission.UNIT_CHECK)
-def barcodes() -> Response:
-    """Show barcodes to scan from the screen; the demonstration only."""
-    shown = [(barcode, barcode_svg(barcode)) for barcode in _barcodes()]
-    return make_response(render_template("reception/barcodes.html", barcodes=shown, language=str(get_locale())))
-
-
-@bp.get("/demonstration/barcodes/<key>.png")
-@http.requires(Permission.UNIT_CHECK)
-def barcode_image(key: str) -> Response:
-    """Answer one barcode as a picture, to try the photo with.
-
-    Raises:
-        BarcodesMissing: there is none of this name.
-    """
-    wanted = next((barcode for barcode in _barcodes() if barcode.key == key), None)
-    if wanted is None:
-        raise BarcodesMissing(N_("There is no such barcode."))
-    answer = make_response(barcode_png(wanted))
-    answer.content_type = "image/png"
-    return answer
-
-
-def _barcodes() -> tuple[Barcode, ...]:
-    found = barcodes_on(http.web().values.get("demonstration_barcodes", ()), clock.paris_day(clock.utc_now()))
-    if not found:
-        raise BarcodesMissing(N_("Only the demonstration has barcodes to scan from the screen."))
-    return found

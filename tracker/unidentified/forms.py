@@ -21,6 +21,7 @@ class ItemForm(FlaskForm):
     request_id = HiddenField()
     reception_id = HiddenField()
     raw = HiddenField()
+    line = HiddenField()
     cause = RadioField(_l("Why"), validators=[DataRequired(_l("Say why."))], choices=[])
     place = StringField(_l("Where the box lies"), validators=[Length(max=200)])
     photo = FileField(_l("Photo of the box"))

@@ -11,6 +11,7 @@ from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.arrivals.models import Reception
 from tracker.catalogue import queries as catalogue
+from tracker.documents import queries as documents
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
 from tracker.reception import queries as reception
@@ -98,7 +99,7 @@ def _fill_from_bench(form: forms.ItemForm) -> None:
         return
     with http.transaction() as session:
         line = reception.get_line(session, line_id)
-    form.reception_id.data = str(line.reception_id)
+    form.line.data, form.reception_id.data = str(line.id), str(line.reception_id)
     form.raw.data = (line.raw_scan or b"").decode("utf-8", "surrogatepass")
     form.cause.data = Cause.UNKNOWN.value if line.raw_scan else Cause.NO_CODE.value
 
@@ -113,9 +114,19 @@ def _check_form(form: forms.ItemForm) -> None:
         raise rules.ItemIncomplete(N_("Something is missing."), next_step=N_("Complete the fields below."))
 
 
+def _photo_at_the_bench(form: forms.ItemForm) -> bytes:
+    """Return the photo that was kept of the box when it was refused, nothing where none was."""
+    if not form.line.data:
+        return b""
+    with http.transaction() as session:
+        line = reception.get_line(session, http.read_request_id(form.line.data))
+        photo_id = reception.find_photos(session, [line]).get(line.id)
+        return documents.read_content(session, photo_id) if photo_id else b""
+
+
 def _new_item(form: forms.ItemForm) -> NewItem:
     photo = request.files.get("photo")
-    content = photo.read() if photo is not None and photo.filename else b""
+    content = photo.read() if photo is not None and photo.filename else _photo_at_the_bench(form)
     return NewItem(
         cause=Cause(form.cause.data),
         place=form.place.data or "",
@@ -218,8 +229,7 @@ def _check_identity(form: forms.IdentityForm) -> None:
     typed, fields = form.typed(), dict[str, str]()
     if not typed.reference:
         fields["reference"] = N_("Write the reference printed on the box.")
-    if not (typed.lot or typed.serial or typed.software_version):
-        fields["lot"] = N_("Write the lot or the serial number.")
+    fields |= form.find_unidentified(is_known=False)
     if form.is_choice_missing():
         fields["definition"] = N_("Several manufacturers have this reference: choose one.")
     if fields or form.errors:

@@ -215,13 +215,53 @@ def keep_photo(
     documents.check_upload(photo.content)
     rules.check_photo(photo.texts, media_type=documents.media_type_of(photo.content), today=today)
     unit = devices.get_unit_for_update(session, number)
-    subject, document_id = devices.photo_subject(unit.id), uuid5(actor.establishment_id, str(photo_id))
-    kept = devices.list_photos(session, unit.id)
-    earlier = session.get(Document, document_id)
+    subject, kept = devices.photo_subject(unit.id), devices.list_photos(session, unit.id)
+    earlier = _find_photo(session, photo_id, subject=subject, photo=photo, actor=actor)
+    if earlier is not None:
+        return earlier
+    rules.check_photo_count(len(kept))
+    return _freeze_photo(session, photo_id, subject=subject, photo=photo, actor=actor, now=now)
+
+
+def keep_photo_of_refused(
+    session: Session, photo_id: UUID, *, subject: str, photo: NewPhoto, actor: Actor, now: datetime, today: date
+) -> Document:
+    """Keep the photo of a box that became no unit, as :func:`keep_photo` keeps that of a unit.
+
+    Args:
+        session: of the transaction in which the box was refused.
+        photo_id: the client's.
+        subject: ``noun:id`` of the trace of the refusal.
+        photo: of the box.
+        actor: who received.
+        now: UTC.
+        today: Paris calendar.
+
+    Raises:
+        NotPermitted: the actor may not receive.
+        FileRefused: the file is empty, too large, or of a kind that is not kept.
+        PhotoRefused: it is no picture.
+        PhotoShowsPatient: a patient's label is on it; nothing is kept.
+        RequestIdReused: the id belongs to another photo.
+    """
+    actor.require(Permission.RECEPTION_WRITE)
+    documents.check_upload(photo.content)
+    rules.check_photo(photo.texts, media_type=documents.media_type_of(photo.content), today=today)
+    earlier = _find_photo(session, photo_id, subject=subject, photo=photo, actor=actor)
+    return earlier or _freeze_photo(session, photo_id, subject=subject, photo=photo, actor=actor, now=now)
+
+
+def _find_photo(session: Session, photo_id: UUID, *, subject: str, photo: NewPhoto, actor: Actor) -> Document | None:
+    earlier = session.get(Document, uuid5(actor.establishment_id, str(photo_id)))
     if earlier is not None:
         fingerprint = hashlib.sha256(photo.content).hexdigest()
         check_same_request(is_same=(earlier.subject, earlier.sha256) == (subject, fingerprint))
-        return earlier
-    rules.check_photo_count(len(kept))
+    return earlier
+
+
+def _freeze_photo(
+    session: Session, photo_id: UUID, *, subject: str, photo: NewPhoto, actor: Actor, now: datetime
+) -> Document:
     file = NewFile(DocumentKind.PHOTO, subject, photo.filename or "photo", photo.content, has_patient_data=False)
+    document_id = uuid5(actor.establishment_id, str(photo_id))
     return documents.freeze(session, file, actor=actor, now=now, document_id=document_id)

@@ -95,11 +95,11 @@ def count_statements(house: House, make: Maker) -> int:
     app = create_app(house.settings, house.database)
     method, path, body, headers = make()
     with app.test_client(use_cookies=False) as client:
-        event.listen(house.database.engine, "before_cursor_execute", listen)
-        try:
-            answer = client.open(path, method=method, data=body, headers=headers)
-        finally:
-            event.remove(house.database.engine, "before_cursor_execute", listen)
+        for engine in house.database.engines:
+            event.listen(engine, "before_cursor_execute", listen)
+        answer = client.open(path, method=method, data=body, headers=headers)
+        for engine in house.database.engines:
+            event.remove(engine, "before_cursor_execute", listen)
         assert answer.status_code in {200, 201}, answer.get_data(as_text=True)[:500]
     counted = [text for text in seen if "set_config" not in text and "token_hash" not in text]
     return len(counted)

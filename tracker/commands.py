@@ -36,7 +36,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     try:
         yield database
     finally:
-        database.engine.dispose()
+        database.dispose()
 
 
 def read_settings() -> Settings:

@@ -17,7 +17,8 @@ from uuid import UUID
 import psycopg
 import uuid_utils.compat
 from psycopg.rows import RowMaker, namedtuple_row
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid
+from psycopg.sql import SQL, Literal
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, ForeignKey, LargeBinary, MetaData, Text, Uuid, event
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -40,6 +41,7 @@ __all__ = [
     "create_database",
     "keyring",
     "new_id",
+    "reading",
     "transaction",
 ]
 
@@ -110,14 +112,24 @@ class Database:
     """One PostgreSQL with the keys that open its sealed columns."""
 
     engine: Engine
+    reading_engine: Engine
+    """Writes nothing, and each statement stands for itself: settings of its connections."""
     login_engine: Engine
     """Sees the log-in tables of every establishment, and nothing else of any: a setting of its connections."""
     keyring: KeyRing
 
+    @property
+    def engines(self) -> tuple[Engine, Engine, Engine]:
+        """Return every pool of connections."""
+        return self.engine, self.reading_engine, self.login_engine
+
     def dispose(self) -> None:
         """Close every connection that is not in use."""
-        self.engine.dispose()
-        self.login_engine.dispose()
+        for engine in self.engines:
+            engine.dispose()
+
+
+_KEPT_PLANS = "plan_cache_mode=force_generic_plan"
 
 
 def create_database(url: str, keyring: KeyRing, *, pool_size: int = 4) -> Database:
@@ -126,31 +138,51 @@ def create_database(url: str, keyring: KeyRing, *, pool_size: int = 4) -> Databa
     Args:
         url: SQLAlchemy URL of the app's role, with the psycopg 3 driver.
         keyring: keys for sealed columns.
-        pool_size: connections kept per process; twice as many may be open for a moment.
+        pool_size: connections kept per process and engine; twice as many may be open for a moment.
     """
     pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, "pool_recycle": 1800}
-    return Database(
-        engine=sqlalchemy_create_engine(url, **pool),
-        login_engine=sqlalchemy_create_engine(
-            url, isolation_level="AUTOCOMMIT", connect_args={"options": "-c trace59.access=authentication"}, **pool
-        ),
+    alone = pool | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    reading = f"-c default_transaction_read_only=on -c {_KEPT_PLANS}"
+    login = f"-c trace59.access=authentication -c {_KEPT_PLANS}"
+    database = Database(
+        engine=sqlalchemy_create_engine(url, connect_args={"autocommit": True}, **pool),
+        reading_engine=sqlalchemy_create_engine(url, connect_args={"options": reading}, **alone),
+        login_engine=sqlalchemy_create_engine(url, connect_args={"options": login}, **alone),
         keyring=keyring,
     )
+    event.listen(database.engine, "begin", _begin)
+    return database
 
 
-_SCOPE = "select set_config('trace59.establishment_id', %s, true)"
+_ESTABLISHMENT = "trace59.establishment_id"
+_KEEPS_PLANS = "trace59.keeps_plans"
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction and name its establishment to PostgreSQL, in one message.
+
+    The driver's connection is in autocommit, else it would send a BEGIN of its own before. Every transaction of the
+    engine comes through here: one that names no establishment sees no tenant's rows.
+    """
+    options = connection.get_execution_options()
+    establishment_id = Literal(options.get(_ESTABLISHMENT, ""))
+    begin = SQL("begin; set local trace59.establishment_id = {}").format(establishment_id)
+    driver: Any = connection.connection.driver_connection
+    driver.execute(begin + SQL(f"; set local {_KEPT_PLANS}") if options.get(_KEEPS_PLANS) else begin)
 
 
 @contextmanager
-def transaction(database: Database, establishment_id: UUID | None) -> Iterator[Session]:
+def transaction(database: Database, establishment_id: UUID | None, *, keeps_plans: bool = False) -> Iterator[Session]:
     """Open one transaction for one establishment: commit at a normal end, roll back at any exception.
 
     Args:
         database: where.
         establishment_id: whose rows can be seen and written; None sees no tenant's rows at all.
+        keeps_plans: plan a statement once for a connection, whatever its values are (docs/decisions/0022).
     """
-    with Session(database.engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
-        _begin(session, database, str(establishment_id or ""))
+    options = {_ESTABLISHMENT: str(establishment_id or ""), _KEEPS_PLANS: keeps_plans}
+    with _session(database.engine, database) as session:
+        _retried(session, lambda: session.connection(execution_options=options))
         try:
             yield session
         except BaseException:
@@ -159,23 +191,40 @@ def transaction(database: Database, establishment_id: UUID | None) -> Iterator[S
         session.commit()
 
 
-def _begin(session: Session, database: Database, establishment_id: str) -> None:
-    """Begin the transaction, on a new connection when the server was restarted since the last one: nothing is lost."""
-    session.begin()
+@contextmanager
+def reading(database: Database, establishment_id: UUID) -> Iterator[Session]:
+    """Open a session that reads one establishment and writes nothing, for what somebody waits for at every scan.
+
+    Each statement sees what is committed when it begins, as in a transaction at READ COMMITTED: BEGIN and COMMIT would
+    only be waited for. A connection keeps the name of its establishment until another one is asked for.
+    """
+    with _session(database.reading_engine, database) as session:
+        _retried(session, lambda: _name_establishment(session, str(establishment_id)))
+        yield session
+
+
+def _session(engine: Engine, database: Database) -> Session:
+    return Session(engine, expire_on_commit=False, info={"keyring": database.keyring})
+
+
+def _name_establishment(session: Session, establishment_id: str) -> None:
+    """Name the establishment to PostgreSQL, once for as long as the connection serves the same one."""
+    connection = session.connection().connection
+    if connection.info.get(_ESTABLISHMENT) != establishment_id:
+        connection.info.pop(_ESTABLISHMENT, None)  # unknown until the server has answered
+        driver: Any = connection.driver_connection
+        driver.execute("select set_config('trace59.establishment_id', %s, false)", (establishment_id,))
+        connection.info[_ESTABLISHMENT] = establishment_id
+
+
+def _retried(session: Session, begin: Callable[[], object]) -> None:
+    """Begin, on a new connection when the server was restarted since the last one: nothing is lost."""
     try:
-        _enter(session, establishment_id)
+        begin()
     except psycopg.OperationalError:
         session.invalidate()
-        database.engine.dispose(close=False)
-        session.begin()
-        _enter(session, establishment_id)
-
-
-def _enter(session: Session, establishment_id: str) -> None:
-    """Name the establishment to PostgreSQL; BEGIN and the setting travel together."""
-    connection: Any = session.connection().connection.driver_connection
-    with connection.pipeline():
-        connection.execute(_SCOPE, (establishment_id,))
+        session.get_bind().engine.dispose(close=False)  # the other kept connections went the same way
+        begin()
 
 
 @contextmanager
@@ -185,9 +234,9 @@ def authentication(database: Database) -> Iterator[Session]:
     A log-in, a session cookie or a token is known before the establishment is. Each statement stands for itself: every
     request begins with one of them, and nothing here needs two to hold together.
     """
-    with Session(database.login_engine, expire_on_commit=False, info={"keyring": database.keyring}) as session:
-        with session.begin():
-            yield session
+    with _session(database.login_engine, database) as session:
+        yield session
+        session.flush()
 
 
 def keyring(session: Session) -> KeyRing:
@@ -212,6 +261,7 @@ class DirectStatement:
         self._statement = statement
         self._columns = columns or None
         """Of an insertion: the columns that the parameters are for."""
+        self._make: RowMaker[Any] | None = None
 
     def rows(self, session: Session, parameters: Mapping[str, object]) -> list[Any]:
         """Return all rows as named tuples, with the Python values of the columns; none where the statement has none.
@@ -236,7 +286,7 @@ class DirectStatement:
             listener(connection, cursor, text, values, None, False)  # noqa: FBT003 - the listener's own signature
         try:
             cursor.execute(text, values)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.rownumber is not None else []
         except psycopg.Error as error:
             _raise_as_sqlalchemy(error, text, connection)
 
@@ -252,7 +302,12 @@ class DirectStatement:
         return str(compiled), dict(compiled.params), {name: convert for name, convert in found.items() if convert}
 
     def _rows_of(self, cursor: Any) -> RowMaker[Any]:  # noqa: ANN401 - psycopg's own
-        make = namedtuple_row(cursor)
+        """Return what makes the rows: the same for every call, because a statement has the same columns each time."""
+        if self._make is None and cursor.rownumber is not None:
+            self._make = self._converted(namedtuple_row(cursor))
+        return self._make or namedtuple_row(cursor)
+
+    def _converted(self, make: RowMaker[Any]) -> RowMaker[Any]:
         conversions = self._results
         if not conversions:
             return make

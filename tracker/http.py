@@ -178,9 +178,18 @@ def database() -> db.Database:
     return web().database
 
 
-def transaction() -> AbstractContextManager[Session]:
-    """Open one transaction for the establishment of who is logged in."""
-    return db.transaction(database(), current_actor().establishment_id)
+def transaction(*, keeps_plans: bool = False) -> AbstractContextManager[Session]:
+    """Open one transaction for the establishment of who is logged in.
+
+    Args:
+        keeps_plans: for acts that somebody waits for at every scan (docs/decisions/0022).
+    """
+    return db.transaction(database(), current_actor().establishment_id, keeps_plans=keeps_plans)
+
+
+def reading() -> AbstractContextManager[Session]:
+    """Open a session that reads the establishment of who is logged in and writes nothing."""
+    return db.reading(database(), current_actor().establishment_id)
 
 
 def wants_json() -> bool:

@@ -46,5 +46,5 @@ def hospital(
     installation.start()
     yield Hospital(installation, database)
     installation.stop()
-    database.engine.dispose()
+    database.dispose()
     make_database.drop(name)

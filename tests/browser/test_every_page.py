@@ -133,8 +133,7 @@ def ground(make_database: DatabaseMaker, template: str, tmp_path_factory: pytest
     server.shutdown()
     thread.join()
     server.server_close()
-    database.engine.dispose()
-    database.login_engine.dispose()
+    database.dispose()
     make_database.drop(name)
 
 

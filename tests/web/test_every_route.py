@@ -102,8 +102,7 @@ def ground(make_database: DatabaseMaker, template: str, tmp_path_factory: pytest
     with transaction(database, HOSPITAL_B) as session:
         session.execute(update(Person).where(Person.id == GUY.id).values(roles=[role.value for role in Role]))
     yield Ground(create_app(Settings.from_env({"TRACE59_VAR_DIRECTORY": str(folder)}), database), database, arguments)
-    database.engine.dispose()
-    database.login_engine.dispose()
+    database.dispose()
     make_database.drop(name)
 
 

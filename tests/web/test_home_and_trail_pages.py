@@ -70,10 +70,10 @@ def counted(database: Database) -> Iterator[list[str]]:
     def note(*args: object) -> None:
         statements.append(str(args[2]))
 
-    for engine in (database.engine, database.login_engine):
+    for engine in database.engines:
         event.listen(engine, "before_cursor_execute", note)
     yield statements
-    for engine in (database.engine, database.login_engine):
+    for engine in database.engines:
         event.remove(engine, "before_cursor_execute", note)
 
 

@@ -292,7 +292,7 @@ def test_the_health_page_answers_while_the_database_does_not(app: Flask) -> None
 
     with app.test_request_context("/health"):
         state = health_state(nowhere, now=NOW)
-    nowhere.engine.dispose()
+    nowhere.dispose()
 
     assert state == {"status": "failing", "database": {"state": "unreachable"}}
 

@@ -293,7 +293,7 @@ def create_scan(body: ScanBody) -> dict[str, object]:
     """Answer what a text says and the verdict on it; write nothing, keep nothing."""
     now = clock.utc_now()
     today = clock.paris_day(now)
-    with http.transaction() as session:
+    with http.reading() as session:
         read = _reader(session, body).read(body.text, today=today).scan
         found = service.check(
             session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose
@@ -321,7 +321,7 @@ def create_lines(path: ReceptionPath, body: LinesBody) -> dict[str, object]:
 def _receive(reception_id: UUID, bodies: Sequence[LineBody]) -> list[LineView]:
     now = clock.utc_now()
     today = clock.paris_day(now)
-    with http.transaction() as session:
+    with http.transaction(keeps_plans=True) as session:
         readers = {body.reader_key: _reader(session, body) for body in {one.reader_key: one for one in bodies}.values()}
         arrivals = [body.arrival(readers[body.reader_key], today) for body in bodies]
         return service.receive_many(

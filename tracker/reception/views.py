@@ -284,7 +284,7 @@ def _box_again(line: LineView) -> Box:
 
 
 def _take(reception_id: UUID, arrivals: list[Arrival], now: datetime) -> list[LineView]:
-    with http.transaction() as session:
+    with http.transaction(keeps_plans=True) as session:
         return service.receive_many(
             session,
             reception_id,
@@ -333,7 +333,7 @@ def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
     if photo is not None and photo.filename:
         read = forms.read_photo(photo.read(), today=today, reader=_read_image)
         return Capture(read, Reader()), EntryMethod.PHOTO
-    with http.transaction() as session:
+    with http.reading() as session:
         reader = workstations.find_reader(session, chosen_workstation())
     return forms.read_label(reader, raw, today=today, keyed=keyed_text(sent_presses())), EntryMethod.SCANNED
 
@@ -422,7 +422,7 @@ def check() -> Response:
     raw, now = request.form.get("raw", ""), clock.utc_now()
     try:
         read = _read_request(raw, now)[0].scan
-        with http.transaction() as session:
+        with http.reading() as session:
             found = service.check(
                 session, scan=read, today=clock.paris_day(now), now=now, actor=http.current_actor(), purpose=purpose
             )

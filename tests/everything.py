@@ -26,10 +26,11 @@ from tracker.accounts import service as accounts
 from tracker.arrivals.models import Reception
 from tracker.db import Session
 from tracker.delivery import service as delivery
+from tracker.delivery.rules import Handover
 from tracker.derogations.rules import DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices.models import Hold, LotHold
-from tracker.devices.rules import EntryMethod, Handover
+from tracker.devices.rules import EntryMethod
 from tracker.dispositions import service as dispositions
 from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents

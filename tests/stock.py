@@ -5,17 +5,19 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from tests.hospital import ALICE, NOW
+from tests.hospital import ALICE, NOW, THEATRE, TODAY
 from tracker import db
 from tracker.actor import Actor
 from tracker.catalogue import service as catalogue_service
 from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
+from tracker.delivery import service as delivery
+from tracker.delivery.rules import Handover
 from tracker.derogations import service as register
 from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.devices import queries
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, Receipt
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, Receipt, UnitState
 from tracker.receipts import service as receipts
 from tracker.terms.rules import ScopeChangeKind
 
@@ -53,6 +55,15 @@ def make_definition(
     return catalogue_service.create_definition(session, db.new_id(), new=new, actor=actor, now=NOW).id
 
 
+def make_covered(
+    session: Session, *, reference: str = REFERENCE, udi_di: str | None = GTIN, actor: Actor = ALICE
+) -> UUID:
+    """Add a definition under a derogation without an end in sight, and return its id: its units may be delivered."""
+    manufacturer_id = make_manufacturer(session, f"Maker of {reference}", actor=actor)
+    make_derogation(session, manufacturer_id, references=(reference,), valid_until=date(2099, 12, 31), actor=actor)
+    return make_definition(session, reference=reference, udi_di=udi_di, manufacturer_id=manufacturer_id, actor=actor)
+
+
 def make_unit(
     session: Session,
     definition_id: UUID,
@@ -78,6 +89,14 @@ def make_unit(
     receipt = Receipt(db.new_id(), new, event, hold=hold)
     receipts.create_units(session, [receipt], actor=actor, now=NOW)
     return queries.get_unit_by_id(session, receipt.device_id)
+
+
+def make_delivery(session: Session, number: str, *, actor: Actor = ALICE, movement_id: UUID | None = None) -> UnitState:
+    """Deliver a unit to the theatre and return its state."""
+    to = Handover(THEATRE, "Dr Test", "IBODE N")
+    return delivery.deliver_unit(
+        session, number, to=to, movement_id=movement_id or db.new_id(), actor=actor, now=NOW, today=TODAY
+    )
 
 
 def a_hold(reason: str = "seal broken", cause: HoldCause = HoldCause.PHARMACIST) -> NewHold:

@@ -254,7 +254,8 @@ def _written_day(value: date, locale: str) -> str:
 
 def error_sentence(error: TraceError) -> str:
     """Return what an error says, in the language of the page."""
-    return sentence(error.message, dict(error.data))
+    data = {name: written_day(value) if isinstance(value, date) else value for name, value in error.data.items()}
+    return sentence(error.message, data)
 
 
 def rejected(template: str, form: FlaskForm, error: TraceError, **context: object) -> Response:

@@ -260,3 +260,25 @@ def test_no_tracked_file_names_a_place_of_one_machine() -> None:
     ]
 
     assert found == []
+
+
+def test_one_act_alone_sends_a_unit_to_a_ward() -> None:
+    """It asks the register; whoever called what it stands on would deliver without asking."""
+    callers = {
+        (str(path), function.name)
+        for path in modules("tracker")
+        for function in functions(path)
+        for call in called_names(function)
+        if call.split(".")[-1] == "hand_over" and path.parts[1] != "recaps"  # a recap is handed over too
+    }
+    writers = {
+        str(path)
+        for path in modules("tracker")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "NewMovement"
+        and "Event.DELIVERY" in ast.unparse(node)
+    }
+
+    assert callers == {("tracker/delivery/service.py", "deliver_unit")}
+    assert writers == {"tracker/delivery/service.py"}

@@ -52,7 +52,7 @@ NO_PAGES = {
 """Addresses that answer with no page, and what they answer with."""
 ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "audit.index": ({"subject": "incident:{incident_id}"},),
-    "devices.deliver": ({"number": "{released}"},),
+    "delivery.ask": ({"number": "{released}"},),
     "chronicle.show": (
         {"number": "{released}"},
         {"number": "{delivered}"},

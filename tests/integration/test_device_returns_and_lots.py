@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import SHELF_LIFE_END, a_hold, make_definition, make_unit
+from tests.stock import SHELF_LIFE_END, a_hold, make_covered, make_definition, make_delivery, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
@@ -20,7 +20,6 @@ from tracker.devices.queries import LotHoldNotFound, UnitView
 from tracker.devices.rules import (
     Event,
     EventNotPossible,
-    Handover,
     HoldCause,
     NewHold,
     ReasonMissing,
@@ -34,11 +33,8 @@ INCIDENT = NewHold(HoldCause.INCIDENT, "it broke", "incident:1")
 
 
 def delivered(session: Session, *, lot_number: str = "A1", definition_id: UUID | None = None) -> UnitView:
-    unit = make_unit(session, definition_id or make_definition(session), lot_number=lot_number)
-    service.deliver_unit(
-        session, unit.number, to=Handover(THEATRE, "Dr T", "IBODE N"), movement_id=db.new_id(), actor=ALICE, now=NOW,
-        today=TODAY,
-    )  # fmt: skip
+    unit = make_unit(session, definition_id or make_covered(session), lot_number=lot_number)
+    make_delivery(session, unit.number)
     return queries.get_unit_by_id(session, unit.id)
 
 
@@ -76,7 +72,7 @@ def test_a_delivered_unit_is_in_its_ward_with_the_names_of_who_asked_and_receive
 
     last = queries.life_of(session, unit.id)[-1]
     assert (unit.ward_id, unit.ward_name) == (THEATRE, "Bloc opératoire")
-    assert last.details == {"requested_by": "Dr T", "received_by": "IBODE N"}
+    assert last.details == {"requested_by": "Dr Test", "received_by": "IBODE N"}
 
 
 def test_a_sound_unit_comes_back_into_stock(session: Session) -> None:

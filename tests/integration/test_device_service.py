@@ -1,36 +1,30 @@
 """Actions on definitions, units and holds, on PostgreSQL."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from threading import Thread
-from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import a_hold, make_definition, make_unit
+from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, enter
+from tests.stock import a_hold, make_covered, make_definition, make_delivery, make_unit
 from tracker import db
-from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.devices import queries, service
-from tracker.devices.models import Device, Hold, LotHold, Movement
+from tracker.devices.models import Hold, LotHold, Movement
 from tracker.devices.queries import HoldNotFound, UnitNotFound
 from tracker.devices.rules import (
     Event,
     EventNotPossible,
-    Handover,
     HoldNotPossible,
     ReasonMissing,
     UnitOnHold,
-    UnitPastShelfLife,
     UnitState,
 )
 from tracker.devices.service import HoldClosed
 from tracker.errors import NotPermitted, RequestIdReused
-from tracker.organisation.queries import WardNotFound
 
 
 def actions(session: Session) -> list[str]:
@@ -39,18 +33,6 @@ def actions(session: Session) -> list[str]:
 
 def count(session: Session, table: type[db.Base]) -> int:
     return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def deliver(session: Session, number: str, *, actor: Actor = ALICE, movement_id: UUID | None = None) -> UnitState:
-    return service.deliver_unit(
-        session,
-        number,
-        to=Handover(THEATRE, "Dr Test"),
-        movement_id=movement_id or db.new_id(),
-        actor=actor,
-        now=NOW,
-        today=TODAY,
-    )
 
 
 def test_a_unit_begins_with_one_movement_and_one_entry_in_the_trail(session: Session) -> None:
@@ -69,70 +51,6 @@ def test_a_quarantined_unit_begins_with_its_hold(session: Session) -> None:
     assert unit.state is UnitState.QUARANTINED
     assert [hold.reason for hold in unit.holds] == ["two dates"]
     assert not unit.is_usable
-
-
-def test_a_unit_is_delivered_to_a_ward(session: Session) -> None:
-    unit = make_unit(session, make_definition(session))
-
-    assert deliver(session, unit.number) is UnitState.DELIVERED
-
-    last = queries.life_of(session, unit.id)[-1]
-    assert (last.event, last.ward_name) == (Event.DELIVERY, "Bloc opératoire")
-    assert actions(session)[-1] == "unit:delivered"
-
-
-def test_the_same_delivery_again_changes_nothing(session: Session) -> None:
-    unit, movement_id = make_unit(session, make_definition(session)), db.new_id()
-    deliver(session, unit.number, movement_id=movement_id)
-
-    assert deliver(session, unit.number, movement_id=movement_id) is UnitState.DELIVERED
-
-    assert len(queries.life_of(session, unit.id)) == 2
-    other = make_unit(session, unit.definition.id)
-    with pytest.raises(RequestIdReused):
-        deliver(session, other.number, movement_id=movement_id)
-
-
-def test_a_unit_on_hold_is_not_delivered(session: Session) -> None:
-    unit = make_unit(session, make_definition(session))
-    service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=BOB, now=NOW)
-
-    with pytest.raises(UnitOnHold):
-        deliver(session, unit.number)
-
-    assert len(queries.life_of(session, unit.id)) == 1
-
-
-def test_a_unit_is_delivered_on_its_last_day_and_not_after(session: Session) -> None:
-    definition_id = make_definition(session)
-    fresh = make_unit(session, definition_id, expiration_date=TODAY)
-    past = make_unit(session, definition_id, expiration_date=TODAY - timedelta(1))
-
-    assert deliver(session, fresh.number) is UnitState.DELIVERED
-    with pytest.raises(UnitPastShelfLife):
-        deliver(session, past.number)
-
-
-def test_a_delivery_needs_a_ward_of_this_hospital(session: Session) -> None:
-    unit = make_unit(session, make_definition(session))
-
-    with pytest.raises(WardNotFound):
-        service.deliver_unit(
-            session,
-            unit.number,
-            to=Handover(db.new_id()),
-            movement_id=db.new_id(),
-            actor=ALICE,
-            now=NOW,
-            today=TODAY,
-        )
-
-
-def test_only_a_pharmacist_delivers(session: Session) -> None:
-    unit = make_unit(session, make_definition(session))
-
-    with pytest.raises(NotPermitted):
-        deliver(session, unit.number, actor=CHARLIE)
 
 
 def test_a_unit_of_another_hospital_does_not_exist_here(session: Session) -> None:
@@ -223,7 +141,7 @@ def test_a_used_unit_stays_used(session: Session) -> None:
     with pytest.raises(EventNotPossible):
         service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
     with pytest.raises(EventNotPossible):
-        deliver(session, unit.number)
+        make_delivery(session, unit.number)
     with pytest.raises(HoldNotPossible):
         service.open_hold(session, db.new_id(), number=unit.number, hold=a_hold(), actor=ALICE, now=NOW)
 
@@ -237,12 +155,12 @@ def test_a_unit_on_hold_is_not_used(session: Session) -> None:
 
 
 def test_a_lot_is_held_with_the_units_on_hand_and_no_other(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     used, stocked, delivered = (make_unit(session, definition_id) for _unit in range(3))
     other_lot = make_unit(session, definition_id, lot_number="B2")
     same_lot_of_another = make_unit(session, make_definition(session, reference="R2", udi_di=None))
     service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
-    deliver(session, delivered.number)
+    make_delivery(session, delivered.number)
 
     held = service.hold_lot(
         session,
@@ -308,21 +226,6 @@ def in_two_threads(act: Callable[[], object]) -> list[object]:
     return answers
 
 
-def test_two_people_who_deliver_one_unit_at_once_deliver_it_once(database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        unit = make_unit(session, make_definition(session))
-
-    def act() -> UnitState:
-        with db.transaction(database, HOSPITAL_A) as session:
-            return deliver(session, unit.number)
-
-    answers = in_two_threads(act)
-
-    assert sorted(type(answer) for answer in answers if isinstance(answer, Exception)) == [EventNotPossible]
-    with db.transaction(database, HOSPITAL_A) as session:
-        assert len(queries.life_of(session, unit.id)) == 2
-
-
 def test_two_pharmacists_who_release_two_holds_at_once_release_the_unit(database: db.Database) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
         unit = make_unit(session, make_definition(session), hold=a_hold("one"))
@@ -337,10 +240,3 @@ def test_two_pharmacists_who_release_two_holds_at_once_release_the_unit(database
     answers = in_two_threads(act)
 
     assert sorted(map(str, answers)) == ["quarantined", "released"]
-
-
-def test_shelf_life_of_a_unit_without_date_never_ends(session: Session) -> None:
-    unit = make_unit(session, make_definition(session), expiration_date=None)
-
-    assert deliver(session, unit.number) is UnitState.DELIVERED
-    assert session.get_one(Device, unit.id).expiration_date is None

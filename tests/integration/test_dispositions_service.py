@@ -11,14 +11,16 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import a_hold, make_definition, make_unit
+from tests.stock import a_hold, make_covered, make_definition, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.delivery import service as delivery
+from tracker.delivery.rules import Handover
 from tracker.devices import queries as devices
 from tracker.devices import service as devices_service
 from tracker.devices.queries import UnitNotFound, UnitView
-from tracker.devices.rules import Event, EventNotPossible, Handover, HoldNotPossible, ReasonMissing, UnitState
+from tracker.devices.rules import Event, EventNotPossible, HoldNotPossible, ReasonMissing, UnitState
 from tracker.dispositions import jobs, queries, service
 from tracker.dispositions.models import Destruction
 from tracker.dispositions.queries import DestructionNotFound
@@ -226,14 +228,14 @@ def test_the_sweep_takes_out_what_is_past_in_the_pharmacy_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(service, "SWEEP_SIZE", 2)
     with db.transaction(database, HOSPITAL_A) as session:
-        definition_id = make_definition(session)
+        definition_id = make_covered(session)
         yesterday = TODAY - timedelta(1)
         past = [make_unit(session, definition_id, expiration_date=yesterday) for _unit in range(2)]
         held = make_unit(session, definition_id, expiration_date=yesterday, hold=a_hold())
         last_day = make_unit(session, definition_id, expiration_date=TODAY)
         undated = make_unit(session, definition_id, expiration_date=None)
         away = make_unit(session, definition_id, expiration_date=yesterday)
-        devices_service.deliver_unit(
+        delivery.deliver_unit(
             session,
             away.number,
             to=Handover(THEATRE),

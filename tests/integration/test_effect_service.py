@@ -11,8 +11,8 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from tests.care import MARIE, make_consent, make_patient, make_use
-from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, email_of, enter
-from tests.stock import REFERENCE, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, email_of, enter
+from tests.stock import REFERENCE, a_hold, make_definition, make_delivery, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.audit.models import AuditEntry
 from tracker.derogations import service as derogations
@@ -23,7 +23,7 @@ from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Hold
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import Handover, HoldCause, UnitState
+from tracker.devices.rules import HoldCause, UnitState
 from tracker.effects import queries, service
 from tracker.effects.jobs import reconcile
 from tracker.effects.models import Effect
@@ -225,15 +225,7 @@ def test_pharmacy_theatre_and_the_surgeon_of_a_planned_operation_are_told_once_w
 
 def test_units_are_counted_by_shelf(session: Session) -> None:
     shelf = Shelf(session, units=3)
-    device_service.deliver_unit(
-        session,
-        shelf.units[0].number,
-        to=Handover(THEATRE, "Dora"),
-        movement_id=db.new_id(),
-        actor=ALICE,
-        now=NOW,
-        today=TODAY,
-    )
+    make_delivery(session, shelf.units[0].number)
 
     found = queries.simulate(session, shelf.derogation_id, ends_on=TODAY, today=TODAY, known_at=LATER)
 

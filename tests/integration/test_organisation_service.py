@@ -7,13 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.bench import actions
-from tests.hospital import ALICE, BOB, ERIC, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import make_definition, make_unit
+from tests.hospital import ALICE, BOB, ERIC, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, enter
+from tests.stock import make_definition, make_delivery, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
-from tracker.devices import service as devices
-from tracker.devices.rules import Handover
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.organisation import queries, service
 from tracker.organisation.queries import RecipientNotFound, WardNotFound
@@ -103,15 +101,7 @@ def test_a_closed_ward_is_offered_no_longer_and_receives_nothing(session: Sessio
     assert queries.list_wards(session) == []
     assert [ward.id for ward in queries.list_all_wards(session)] == [THEATRE]
     with pytest.raises(WardClosed):
-        devices.deliver_unit(
-            session,
-            number,
-            to=Handover(THEATRE),
-            movement_id=db.new_id(),
-            actor=ALICE,
-            now=NOW,
-            today=TODAY,
-        )
+        make_delivery(session, number)
 
 
 def test_another_hospital_finds_neither_ward_nor_recipient(session: Session) -> None:

@@ -7,11 +7,18 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
-from tracker import db
+from tests.stock import (
+    a_hold,
+    make_covered,
+    make_definition,
+    make_delivery,
+    make_derogation,
+    make_manufacturer,
+    make_unit,
+)
 from tracker.devices import service as devices
 from tracker.devices.queries import UnitNotFound
-from tracker.devices.rules import Event, Handover, UnitState
+from tracker.devices.rules import Event, UnitState
 from tracker.stock import queries, rules
 from tracker.stock.rules import EndGroup, StockFilters
 
@@ -83,11 +90,9 @@ def test_the_beginning_of_a_name_finds_units_whatever_its_capitals(session: Sess
 
 
 def test_the_list_keeps_to_a_ward(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     unit, _other = make_unit(session, definition_id), make_unit(session, definition_id)
-    devices.deliver_unit(
-        session, unit.number, to=Handover(THEATRE), movement_id=db.new_id(), actor=ALICE, now=NOW, today=TODAY
-    )
+    make_delivery(session, unit.number)
 
     assert listed(session, StockFilters(ward_id=THEATRE)) == [unit.number]
     assert listed(session, StockFilters(ward_id=THEATRE, state=UnitState.RELEASED)) == []

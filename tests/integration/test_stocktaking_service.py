@@ -9,14 +9,14 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, BOB, DORA, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import make_definition, make_unit
+from tests.stock import make_covered, make_delivery, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.devices import queries as devices
 from tracker.devices import service as devices_service
 from tracker.devices.queries import UnitNotFound, UnitView
-from tracker.devices.rules import Event, Handover, ReasonMissing
+from tracker.devices.rules import Event, ReasonMissing
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.organisation.queries import WardNotFound
 from tracker.stocktaking import queries, service
@@ -51,9 +51,7 @@ def decide(
 
 
 def deliver(session: Session, unit: UnitView) -> None:
-    devices_service.deliver_unit(
-        session, unit.number, to=Handover(THEATRE), movement_id=db.new_id(), actor=ALICE, now=NOW, today=TODAY
-    )
+    make_delivery(session, unit.number)
 
 
 def differences(session: Session, count_id: UUID) -> dict[str, Difference]:
@@ -62,7 +60,7 @@ def differences(session: Session, count_id: UUID) -> dict[str, Difference]:
 
 
 def test_a_count_tells_what_is_missing_elsewhere_and_no_longer_here(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     counted, missing, away, used = (make_unit(session, definition_id) for _unit in range(4))
     deliver(session, away)
     devices_service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=ALICE, now=NOW)
@@ -79,7 +77,7 @@ def test_a_count_tells_what_is_missing_elsewhere_and_no_longer_here(session: Ses
 
 
 def test_a_ward_is_counted_by_what_was_delivered_to_it(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     there, missing, _in_pharmacy = (make_unit(session, definition_id) for _unit in range(3))
     deliver(session, there)
     deliver(session, missing)
@@ -91,14 +89,14 @@ def test_a_ward_is_counted_by_what_was_delivered_to_it(session: Session) -> None
 
 
 def test_a_count_of_one_device_misses_no_other(session: Session) -> None:
-    one, other = make_definition(session), make_definition(session, reference="R2", udi_di=None)
+    one, other = make_covered(session), make_covered(session, reference="R2", udi_di=None)
     unit, _other = make_unit(session, one), make_unit(session, other)
 
     assert differences(session, begin(session, definition_id=one)) == {unit.number: Difference.MISSING}
 
 
 def test_a_unit_counts_once_whoever_scans_it_again(session: Session) -> None:
-    unit = make_unit(session, make_definition(session))
+    unit = make_unit(session, make_covered(session))
     count_id = begin(session)
 
     firsts = [scan(session, count_id, unit, actor=actor).is_first for actor in (ALICE, DORA, ALICE)]
@@ -110,7 +108,7 @@ def test_a_unit_counts_once_whoever_scans_it_again(session: Session) -> None:
 
 def test_two_people_who_scan_one_unit_at_once_count_it_once(database: db.Database) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
-        unit = make_unit(session, make_definition(session))
+        unit = make_unit(session, make_covered(session))
         count_id = begin(session)
     firsts: list[bool] = []
 
@@ -128,7 +126,7 @@ def test_two_people_who_scan_one_unit_at_once_count_it_once(database: db.Databas
 
 
 def test_a_missing_unit_is_blocked_until_it_is_found_and_then_the_count_closes(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     lost, moved = make_unit(session, definition_id), make_unit(session, definition_id)
     count_id = begin(session)
 
@@ -150,7 +148,7 @@ def test_a_missing_unit_is_blocked_until_it_is_found_and_then_the_count_closes(s
 
 
 def test_only_a_difference_is_decided_about_once_with_a_reason_by_a_pharmacist(session: Session) -> None:
-    definition_id = make_definition(session)
+    definition_id = make_covered(session)
     there, missing = make_unit(session, definition_id), make_unit(session, definition_id)
     count_id = begin(session)
     scan(session, count_id, there)
@@ -167,7 +165,7 @@ def test_only_a_difference_is_decided_about_once_with_a_reason_by_a_pharmacist(s
 
 
 def test_a_count_belongs_to_its_hospital_and_to_who_may_count(session: Session) -> None:
-    unit, request_id = make_unit(session, make_definition(session)), db.new_id()
+    unit, request_id = make_unit(session, make_covered(session)), db.new_id()
     service.open_count(session, request_id, new=NewCount(), actor=ALICE, now=NOW)
     session.flush()  # the same request follows
 

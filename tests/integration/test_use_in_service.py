@@ -15,7 +15,7 @@ from tests.everything import INCIDENT
 from tests.hospital import ALICE, CHARLIE, HOSPITAL_A, NOW, THEATRE, TODAY
 from tests.integration.test_use_at_once import at_once, recording
 from tests.integration.test_use_service import PAUL, Scene, make_scene, record
-from tests.stock import make_decision, make_unit
+from tests.stock import make_decision, make_delivery, make_unit
 from tracker import db
 from tracker.catalogue.rules import DeviceKind
 from tracker.chronicle import queries as chronicle
@@ -24,7 +24,7 @@ from tracker.derogations.models import Derogation
 from tracker.derogations.rules import DecisionKind, DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
-from tracker.devices.rules import Event, Handover, HoldCause, NewHold, UnitState
+from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
 from tracker.recaps import queries as recaps
 from tracker.upkeep import service as upkeep
 from tracker.upkeep.rules import Change, NewPlace, NewUpdate
@@ -47,10 +47,7 @@ def scene_of(session: Session, kind: DeviceKind) -> Scene:
 
 
 def deliver(session: Session, scene: Scene, movement_id: UUID) -> None:
-    to = Handover(THEATRE)
-    device_service.deliver_unit(
-        session, scene.unit.number, to=to, movement_id=movement_id, actor=ALICE, now=NOW, today=TODAY
-    )
+    make_delivery(session, scene.unit.number, movement_id=movement_id)
 
 
 def other_use(session: Session, scene: Scene, **changes: object) -> NewUse:

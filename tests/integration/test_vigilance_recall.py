@@ -12,17 +12,16 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from tests.care import MARIE, make_patient, make_use
-from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
-from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.hospital import BOB, CHARLIE, DORA, ERIC, FANNY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
+from tests.stock import a_hold, make_definition, make_delivery, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
 from tracker.catalogue.queries import DefinitionNotFound
 from tracker.db import Database, transaction
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.devices.models import LotHold
-from tracker.devices.rules import Handover, HoldCause, ReasonMissing, UnitState
+from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
 from tracker.outbox.models import Message
 from tracker.vigilance import queries, service
@@ -69,15 +68,7 @@ class Lot:
                 derogation_id=derogation,
                 used_on=TODAY - timedelta(days=days_ago),
             )
-        device_service.deliver_unit(
-            session,
-            self.units[2].number,
-            to=Handover(THEATRE, "Dr Test"),
-            movement_id=db.new_id(),
-            actor=ALICE,
-            now=NOW,
-            today=TODAY,
-        )
+        make_delivery(session, self.units[2].number)
         make_unit(session, self.definition_id, lot_number="B2")
 
 

@@ -1,13 +1,16 @@
 """Delivery and return by scan through the pages and the API."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.hospital import ALICE, CHARLIE, HOSPITAL_A, THEATRE
-from tests.stock import a_hold, make_definition, make_unit
+from tests.stock import a_hold, make_covered, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person, Program
-from tracker import db
+from tracker import clock, db
+from tracker.derogations.models import Derogation
 from tracker.devices import queries
 from tracker.devices.queries import UnitView
 
@@ -18,7 +21,7 @@ LogIn = Callable[[object], Person]
 def units(database: db.Database) -> list[UnitView]:
     """Two released units and one in quarantine."""
     with db.transaction(database, HOSPITAL_A) as session:
-        definition_id = make_definition(session)
+        definition_id = make_covered(session)
         free = [make_unit(session, definition_id) for _unit in range(2)]
         return [*free, make_unit(session, definition_id, hold=a_hold())]
 
@@ -111,3 +114,86 @@ def test_a_program_delivers_and_takes_back(
     assert answers[1].get_json()["state"] == "delivered"
     assert back.get_json() == {"number": units[0].number, "state": "quarantined", "is_usable": False, "ward_id": None}
     assert (held.status_code, held.get_json()["type"]) == (409, "unit-on-hold")
+
+
+def test_a_unit_is_delivered_from_its_page(person: LogIn, units: list[UnitView], database: db.Database) -> None:
+    alice, form = person(ALICE), {"ward": str(THEATRE), "requested_by": "Dr X", "request_id": str(db.new_id())}
+
+    page = alice.get(f"/units/{units[0].number}/deliver")
+    answers = [alice.post(f"/units/{units[0].number}/deliver", form).status_code for _again in range(2)]
+
+    assert "Bloc opératoire" in page.text
+    assert answers == [303, 303]
+    assert states(database, units) == ["delivered", "released", "quarantined"]
+
+
+def test_a_held_unit_is_not_delivered_and_nothing_typed_is_lost(
+    person: LogIn, units: list[UnitView], database: db.Database
+) -> None:
+    form = {"ward": str(THEATRE), "requested_by": "Dr Xavier", "request_id": str(db.new_id())}
+
+    page = person(ALICE).post(f"/units/{units[2].number}/deliver", form)
+
+    assert page.status_code == 409
+    assert "on hold" in page.text
+    assert "Dr Xavier" in page.text
+    assert states(database, units) == ["released", "released", "quarantined"]
+
+
+def test_a_delivery_from_its_page_needs_a_ward(person: LogIn, units: list[UnitView]) -> None:
+    alice = person(ALICE)
+
+    assert alice.post(f"/units/{units[0].number}/deliver", {"ward": ""}).status_code == 422
+    assert alice.post(f"/units/{units[0].number}/deliver", {"ward": str(db.new_id())}).status_code == 422
+    assert person(CHARLIE).post(f"/units/{units[0].number}/deliver", {"ward": str(THEATRE)}).status_code == 403
+
+
+def decide(alice: Person, kind: str, database: db.Database) -> None:
+    """Record a decision of today through the register's own form."""
+    with db.transaction(database, HOSPITAL_A) as session:
+        (derogation_id,) = session.scalars(select(Derogation.id))
+    today = clock.paris_day(clock.utc_now()).isoformat()
+    form = {"request_id": str(db.new_id()), "kind": kind, "effective_from": today, "reference": "2026-S-7"}
+    assert alice.post(f"/derogations/{derogation_id}/decisions/new", form).status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["suspended", "withdrawn"])
+def test_a_unit_that_was_scanned_before_a_decision_and_sent_after_it_stays_by_every_way(
+    person: LogIn, program: Callable[[object], Program], units: list[UnitView], database: db.Database, kind: str
+) -> None:
+    alice, token = person(ALICE), program(ALICE)
+    address = f"/units/{units[0].number}/deliver"
+    assert "Asked for by" in alice.get(address).text
+    decide(alice, kind, database)
+
+    at_bench = alice.fragment("/delivery", scanned(units[0]))
+    from_page = alice.post(address, scanned(units[0]))
+    forged = token.post(
+        "/api/v1/deliveries", {"id": str(db.new_id()), "code": units[0].number, "ward_id": str(THEATRE)}
+    )
+
+    assert [answer.status_code for answer in (at_bench, from_page, forged)] == [409, 409, 409]
+    assert states(database, units[:1]) == ["released"]
+
+
+def test_the_day_after_the_end_the_page_says_so_before_anything_is_typed(
+    person: LogIn, program: Callable[[object], Program], database: db.Database
+) -> None:
+    yesterday = clock.paris_day(clock.utc_now()) - timedelta(days=1)
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+        make_derogation(session, maker, valid_until=yesterday)
+        unit = make_unit(session, make_definition(session, manufacturer_id=maker))
+
+    page = person(ALICE).get(f"/units/{unit.number}/deliver")
+    body = {"id": str(db.new_id()), "code": unit.number, "ward_id": str(THEATRE)}
+    forged = program(ALICE).post("/api/v1/deliveries", body)
+
+    said = f"The derogation SCORE inserts (DM-2025-001) ended on {yesterday.day} {yesterday:%b %Y}."
+    assert page.status_code == 200
+    assert said in page.text
+    assert "Asked for by" not in page.text
+    answer = forged.get_json()
+    assert (forged.status_code, answer["type"], answer["detail"]) == (409, "delivery-not-covered", said)
+    assert [one["code"] for one in answer["findings"]] == ["derogation-ended"]
+    assert states(database, [unit]) == ["released"]

@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW, THEATRE
+from tests.hospital import ALICE, BOB, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, NOW
 from tests.stock import a_hold, make_definition, make_unit
 from tests.web.conftest import Person, Program
 from tracker import db
 from tracker.devices import queries, service
-from tracker.devices.models import Hold, Movement
+from tracker.devices.models import Hold
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Event
 
@@ -55,39 +55,6 @@ def test_an_unknown_or_foreign_unit_is_not_found(person: LogIn, unit: UnitView) 
     assert person(GUY).get(f"/units/{unit.number}").status_code == 404
     assert person(ALICE).get("/units/T590000000179").status_code == 404
     assert person(ERIC).get(f"/units/{unit.number}").status_code == 403
-
-
-def test_a_unit_is_delivered_from_its_page(person: LogIn, unit: UnitView, database: db.Database) -> None:
-    alice, form = person(ALICE), {"ward": str(THEATRE), "requested_by": "Dr X", "request_id": str(db.new_id())}
-
-    page = alice.get(f"/units/{unit.number}/deliver")
-    answers = [alice.post(f"/units/{unit.number}/deliver", form).status_code for _again in range(2)]
-
-    assert "Bloc opératoire" in page.text
-    assert answers == [303, 303]
-    assert now_of(database, unit.id).state.value == "delivered"
-    assert count(database, Movement) == 2
-
-
-def test_a_held_unit_is_not_delivered_and_nothing_typed_is_lost(
-    person: LogIn, held: UnitView, database: db.Database
-) -> None:
-    form = {"ward": str(THEATRE), "requested_by": "Dr Xavier", "request_id": str(db.new_id())}
-
-    page = person(ALICE).post(f"/units/{held.number}/deliver", form)
-
-    assert page.status_code == 409
-    assert "on hold" in page.text
-    assert "Dr Xavier" in page.text
-    assert now_of(database, held.id).state.value == "quarantined"
-
-
-def test_a_delivery_needs_a_ward(person: LogIn, unit: UnitView) -> None:
-    alice = person(ALICE)
-
-    assert alice.post(f"/units/{unit.number}/deliver", {"ward": ""}).status_code == 422
-    assert alice.post(f"/units/{unit.number}/deliver", {"ward": str(db.new_id())}).status_code == 422
-    assert person(CHARLIE).post(f"/units/{unit.number}/deliver", {"ward": str(THEATRE)}).status_code == 403
 
 
 def test_a_hold_is_opened_and_released_with_reasons(person: LogIn, unit: UnitView, database: db.Database) -> None:

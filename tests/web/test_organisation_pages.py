@@ -6,7 +6,7 @@ import pytest
 
 from tests.hospital import ALICE, CHARLIE, ERIC, HOSPITAL_A, THEATRE
 from tests.pages import words
-from tests.stock import make_definition, make_unit
+from tests.stock import make_covered, make_unit
 from tests.web.conftest import Person, Program
 from tracker import db
 
@@ -51,7 +51,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_kept(
 def test_a_ward_is_added_renamed_and_closed_and_no_longer_offered(person: LogIn, database: db.Database) -> None:
     eric, form = person(ERIC), {"request_id": str(db.new_id()), "code": "ORTHO", "name": "Orthopédie"}
     with db.transaction(database, HOSPITAL_A) as session:
-        number = make_unit(session, make_definition(session)).number
+        number = make_unit(session, make_covered(session)).number
 
     for _time in range(2):
         assert eric.post("/establishment/wards", form).status_code == 303

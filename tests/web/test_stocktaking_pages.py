@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.hospital import ALICE, BOB, DORA, HOSPITAL_A, THEATRE
-from tests.stock import make_definition, make_unit
+from tests.stock import make_covered, make_unit
 from tests.web.conftest import Person, Program
 from tracker import db
 from tracker.devices import queries
@@ -18,7 +18,7 @@ LogIn = Callable[[object], Person]
 def units(database: db.Database) -> list[UnitView]:
     """Two released units of one device."""
     with db.transaction(database, HOSPITAL_A) as session:
-        definition_id = make_definition(session)
+        definition_id = make_covered(session)
         return [make_unit(session, definition_id) for _unit in range(2)]
 
 

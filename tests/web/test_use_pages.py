@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from tests.care import MARIE, make_consent, make_use
 from tests.gate import LABEL, LABEL_OF_UNIT, UDI, Case, make_case
-from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW, THEATRE, TODAY
-from tests.stock import a_hold, make_derogation, make_manufacturer
+from tests.hospital import ALICE, CHARLIE, DORA, FANNY, GUY, HOSPITAL_A, NOW, THEATRE
+from tests.stock import a_hold, make_delivery, make_derogation, make_manufacturer
 from tests.web.conftest import Person, Program
 from tracker import clock, db
 from tracker.audit.models import AuditEntry
@@ -25,7 +25,7 @@ from tracker.derogations.rules import DecisionKind
 from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
-from tracker.devices.rules import Handover, UnitState
+from tracker.devices.rules import UnitState
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.patients.rules import IdentityStatus
@@ -485,14 +485,6 @@ def test_a_use_that_happened_before_a_withdrawal_is_recorded_with_its_time(
 
 def test_the_place_of_use_is_where_the_unit_was_delivered(person: LogIn, database: db.Database, case: Case) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
-        device_service.deliver_unit(
-            session,
-            case.number,
-            to=Handover(THEATRE),
-            movement_id=db.new_id(),
-            actor=ALICE,
-            now=NOW,
-            today=TODAY,
-        )
+        make_delivery(session, case.number)
 
     assert f'<option selected value="{THEATRE}">' in person(CHARLIE).get(case.gate).text

@@ -5,7 +5,7 @@ The rules of ``derogations`` compute each standing from the decisions that are r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from tracker.terms import rules as terms
 _Query = Select[*tuple[Any, ...]]
 _Row = Row[*tuple[Any, ...]]
 
+AS_RECORDED = datetime(9999, 12, 31, tzinfo=UTC)
+"""Known at: whatever the transaction sees. An act that waited for a lock began before what was recorded meanwhile, and
+that counts all the same."""
 MOST_OTHERS = 20
 """Derogations of the manufacturer that do not list the reference: so many are looked at, the latest recorded first."""
 MOST_LISTING_OTHERS = 3

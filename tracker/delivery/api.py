@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.delivery import service
-from tracker.delivery.rules import Inspected
+from tracker.delivery.rules import Handover, Inspected
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import Handover, UnitState
+from tracker.devices.rules import UnitState
 
 api = APIBlueprint(
     "delivery_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="units")], abp_security=[{"token": []}]
@@ -55,7 +55,7 @@ class MovedAnswer(BaseModel):
 @api.post("/deliveries", summary="Deliver a unit to a ward", responses={201: MovedAnswer})
 @http.requires(Permission.UNIT_DELIVER)
 def deliver(body: DeliveryRequest) -> tuple[dict[str, object], int]:
-    """Deliver one unit to a ward; a unit on hold or past its shelf life is refused."""
+    """Deliver one unit to a ward; on hold, past its shelf life or without a derogation in force it is refused."""
     now = clock.utc_now()
     with http.transaction() as session:
         unit = service.deliver_scanned(

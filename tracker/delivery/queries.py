@@ -1,4 +1,4 @@
-"""Which unit a scan names at the bench of deliveries and returns."""
+"""Which unit a scan names at the bench of deliveries and returns, and under which derogation it may go."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,10 +8,15 @@ from sqlalchemy.orm import Session
 
 from scanners import Scan, Status, scan
 from tracker.catalogue import queries as catalogue
+from tracker.coverage import queries as coverages_of
+from tracker.delivery import rules
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
+from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
 from tracker.errors import N_, InvalidInput, NotFound, RuleRefused
+from tracker.verdicts.queries import coverage_facts
+from tracker.verdicts.rules import CoverageFacts, DefinitionFacts
 
 _OUR_LABEL = N_("Scan our label on the box: it names this one unit.")
 
@@ -76,3 +81,24 @@ def _matching(session: Session, read: Scan, state: UnitState) -> Sequence[Device
     else:
         statement = statement.where(Device.lot_number == udi.lot, Device.state == state)
     return session.scalars(statement.limit(2)).all()
+
+
+def get_covering(session: Session, unit: UnitView, *, today: date) -> CoverageFacts:
+    """Return the derogation under which a unit may go to a ward today, as the register stands in this transaction.
+
+    Raises:
+        NotCovered: there is none.
+    """
+    definition = unit.definition
+    coverages = coverages_of.find_coverage(
+        session,
+        manufacturer_id=definition.manufacturer_id,
+        reference=definition.reference,
+        day=today,
+        known_at=coverages_of.AS_RECORDED,
+    )
+    return rules.check_covered(
+        [coverage_facts(one) for one in coverages],
+        definition=DefinitionFacts(definition.manufacturer_name, definition.reference, definition.kind),
+        today=today,
+    )

@@ -1,6 +1,24 @@
-"""What is seen of a unit that comes back. Pure."""
+"""Under which derogation a unit may go to a ward, and what is seen of a unit that comes back. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from scanners import Udi
+from tracker.devices.rules import Finding
+from tracker.errors import RuleRefused
+from tracker.findings.rules import FINDINGS, Outcome, worded
+from tracker.verdicts.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, chosen_coverage, findings_of_register
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """To whom a unit goes."""
+
+    ward_id: UUID
+    requested_by: str = ""
+    received_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +28,65 @@ class Inspected:
     doubt: str
     """What is wrong with packaging, sterility or label; empty where nothing is."""
     returned_by: str
+
+
+LEFT_TO_USE = frozenset({"individual-patient-missing"})
+"""What the gate asks of the patient: at delivery it is enough that an individual derogation is in force."""
+
+
+class NotCovered(RuleRefused):
+    """No derogation in force covers the unit on the day of its delivery (Regulation (EU) 2017/745 art. 59)."""
+
+    code = "delivery-not-covered"
+
+    def __init__(self, finding: Finding) -> None:
+        rule = FINDINGS[finding.code]
+        super().__init__(rule.sentence, next_step=rule.next_step, **_told(finding))
+        self.finding = finding
+
+    def explain(self, translate: Callable[[str], str]) -> list[dict[str, str]]:
+        """Return the reason in words with the decision it rests on; days as ISO dates."""
+        said = worded(self.finding, translate=translate, day=date.isoformat)
+        return [{"code": said.code, "sentence": said.sentence, "source": said.source, "next_step": said.next_step}]
+
+
+def _told(finding: Finding) -> dict[str, object]:
+    """Return the data of a sentence: days as dates, the derogation with ANSM's number of the decision it rests on."""
+    told: dict[str, object] = dict(finding.data)
+    for name, value in finding.data.items():
+        if value and name.endswith(("_on", "_until")):
+            told[name] = date.fromisoformat(value)
+    if finding.data.get("decision"):
+        told["designation"] = f"{finding.data['designation']} ({finding.data['decision']})"
+    return told
+
+
+def check_covered(coverages: Iterable[CoverageFacts], *, definition: DefinitionFacts, today: date) -> CoverageFacts:
+    """Return the derogation under which a unit may go to a ward: the first that goods-in would accept it under.
+
+    Patient, ward and number of patients are the gate's to check, at use.
+
+    Args:
+        coverages: what the register says of the reference on the day, best first.
+        definition: what the unit is.
+        today: Paris calendar.
+
+    Raises:
+        NotCovered: there is none; it says what stands against the one that is nearest.
+    """
+    ranked = list(coverages)
+    asked = Facts(purpose=Purpose.USE, today=today, scan=None, udi=Udi(), definition=definition)
+    for coverage in ranked:
+        if not _objections(replace(asked, coverages=(coverage,))):
+            return coverage
+    nearest = chosen_coverage(ranked)
+    raise NotCovered(_objections(replace(asked, coverages=(nearest,) if nearest else ()))[0])
+
+
+def _objections(asked: Facts) -> list[Finding]:
+    """Return what the register says against a delivery, as it does at goods-in."""
+    return [
+        finding
+        for finding in findings_of_register(asked)
+        if FINDINGS[finding.code].effect is not Outcome.ACCEPTED and finding.code not in LEFT_TO_USE
+    ]

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.delivery import forms, service
+from tracker.db import Session
+from tracker.delivery import forms, queries, service
+from tracker.delivery.forms import DeliverForm
 from tracker.delivery.queries import PatientLabelAtDelivery
-from tracker.devices.forms import DeliverForm
+from tracker.delivery.rules import NotCovered
+from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import STATE_LABELS, UnitState
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
@@ -103,6 +106,66 @@ def deliver() -> Response:
     answer = _bench(form, is_begun=True, card=card, raw=raw)
     answer.status_code = status
     return answer
+
+
+@bp.get("/units/<number>/deliver")
+@http.requires(Permission.UNIT_DELIVER)
+def ask(number: str) -> Response:
+    """Ask to which ward a unit goes; where no derogation covers it today, say so instead."""
+    return _unit_page(number, DeliverForm(formdata=None, request_id=str(db.new_id())))
+
+
+def _unit_page(number: str, form: DeliverForm, *, error: TraceError | None = None) -> Response:
+    with http.transaction() as session:
+        unit = devices.get_unit(session, number)
+        form.offer(organisation.list_wards(session))
+        refused = None if error else _find_refusal(session, unit)
+    if error is not None:
+        return http.rejected("delivery/unit.html", form, error, unit=unit, is_covered=True)  # what was typed stays
+    page = render_template(
+        "delivery/unit.html",
+        form=form,
+        unit=unit,
+        error=http.error_sentence(refused) if refused else "",
+        error_next=http.sentence(refused.next_step) if refused else "",
+        is_covered=refused is None,
+    )
+    return make_response(page, 422 if form.errors else 200)
+
+
+def _find_refusal(session: Session, unit: UnitView) -> NotCovered | None:
+    """Return why the register does not let a unit go to a ward today, None where it does."""
+    try:
+        queries.get_covering(session, unit, today=clock.paris_day(clock.utc_now()))
+    except NotCovered as refused:
+        return refused
+    return None
+
+
+@bp.post("/units/<number>/deliver")
+@http.requires(Permission.UNIT_DELIVER)
+def deliver_one(number: str) -> Response:
+    """Deliver a unit to a ward."""
+    form, now = DeliverForm(), clock.utc_now()
+    with http.transaction() as session:
+        form.offer(organisation.list_wards(session))
+    if not form.validate():
+        return _unit_page(number, form)
+    try:
+        with http.transaction() as session:
+            service.deliver_unit(
+                session,
+                number,
+                to=form.handover(),
+                movement_id=http.read_request_id(form.request_id.data),
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
+    except (Conflict, InvalidInput, RuleRefused) as error:
+        return _unit_page(number, form, error=error)
+    flash(_("The unit %(number)s is delivered.", number=number), "success")
+    return redirect(url_for("chronicle.show", number=number), code=303)
 
 
 @bp.get("/returns")

@@ -380,6 +380,11 @@ def get_hold(session: Session, hold_id: UUID) -> Hold:
     return hold
 
 
+def find_movement(session: Session, movement_id: UUID) -> Movement | None:
+    """Return one movement, None where there is none with this id here."""
+    return session.get(Movement, movement_id)
+
+
 def find_moved(session: Session, movement_id: UUID) -> str | None:
     """Return the number of the unit that a movement moved, None where there is no such movement."""
     statement = (

@@ -317,7 +317,7 @@ def check_deliverable(
         raise UnitPastShelfLife(
             N_("The shelf life of this unit ended on %(expired_on)s: it cannot be delivered."),
             next_step=N_("Set it aside and open a hold."),
-            expired_on=str(expiration_date),
+            expired_on=expiration_date,
         )
     return state_after(Event.DELIVERY, state)
 
@@ -466,15 +466,6 @@ class CreatedUnit:
     def number(self) -> str:
         """Return the number on our label."""
         return unit_label.format(self.sequence)
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """To whom a unit goes."""
-
-    ward_id: UUID
-    requested_by: str = ""
-    received_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from tracker.devices.queries import HoldNotFound, UnitView
 from tracker.devices.rules import (
     CreatedUnit,
     Event,
-    Handover,
     HoldCause,
     Identity,
     NewHold,
@@ -31,7 +30,6 @@ from tracker.devices.rules import (
     UnitState,
 )
 from tracker.errors import N_, Conflict, check_same_request
-from tracker.organisation import queries as organisation
 
 
 class HoldClosed(Conflict):
@@ -105,52 +103,32 @@ def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, n
     return state
 
 
-def deliver_unit(
+def hand_over(
     session: Session,
-    number: str,
+    unit: UnitView,
     *,
-    to: Handover,
-    movement_id: UUID,
+    new: NewMovement,
+    ward_code: str,
+    derogation_id: UUID,
     actor: Actor,
     now: datetime,
-    today: date,
 ) -> UnitState:
-    """Deliver a unit to a ward (CSP R.5212-38); the same request again changes nothing.
+    """Record that a locked unit goes to a ward (CSP R.5212-38), under a derogation in force.
+
+    ``delivery`` alone calls this: its act checks the permission, the ward and the unit, and asks the register.
 
     Raises:
-        NotPermitted: the actor may not deliver.
-        UnitNotFound: there is no such unit here.
-        WardNotFound: there is no such ward here.
-        WardClosed: the ward is closed.
         UnitOnHold: a hold is open.
-        UnitPastShelfLife: its last day of use is over.
         EventNotPossible: it is not released.
-        RequestIdReused: the id belongs to another movement.
     """
-    actor.require(Permission.UNIT_DELIVER)
-    unit = queries.get_unit_for_update(session, number)
-    earlier = session.get(Movement, movement_id)
-    if earlier is not None:
-        check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, to.ward_id))
-        return earlier.state_after
-    ward = organisation.get_open_ward(session, to.ward_id)
-    rules.check_deliverable(
-        unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today
-    )
-    movement = NewMovement(
-        movement_id,
-        Event.DELIVERY,
-        ward_id=ward.id,
-        requested_by=to.requested_by.strip(),
-        received_by=to.received_by.strip(),
-    )
-    state = _move(session, unit, new=movement, actor=actor, now=now)
+    rules.check_no_hold(len(unit.holds))
+    state = _move(session, unit, new=new, actor=actor, now=now)
     audit.append(
         session,
         actor=actor,
         action="unit:delivered",
         subject=f"device:{unit.id}",
-        details={"number": unit.number, "ward": ward.code},
+        details={"number": unit.number, "ward": ward_code, "derogation": str(derogation_id)},
         now=now,
     )
     return state

@@ -9,14 +9,13 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from tracker import clock, db, http
+from tracker import clock, http
 from tracker.actor import Permission
 from tracker.catalogue.forms import words
 from tracker.devices import forms, queries, rules, service
 from tracker.devices.models import Hold
 from tracker.devices.queries import LotHoldLine, WaitingHold
 from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
-from tracker.organisation import queries as organisation
 
 bp = Blueprint("devices", __name__, template_folder="templates")
 
@@ -34,49 +33,6 @@ def _reason(hold: Hold | LotHoldLine | WaitingHold) -> str:
 
 def _spoken(reason: str) -> str:
     return "; ".join(_(part) for part in rules.reason_parts(reason))
-
-
-@bp.get("/units/<number>/deliver")
-@http.requires(Permission.UNIT_DELIVER)
-def deliver(number: str) -> Response:
-    """Ask to which ward a unit goes."""
-    return _deliver_page(number, forms.DeliverForm(formdata=None, request_id=str(db.new_id())))
-
-
-def _deliver_page(number: str, form: forms.DeliverForm, *, error: TraceError | None = None) -> Response:
-    with http.transaction() as session:
-        unit = queries.get_unit(session, number)
-        form.offer(organisation.list_wards(session))
-    if error is not None:
-        return http.rejected("devices/deliver.html", form, error, unit=unit)
-    status = 422 if form.errors else 200
-    return make_response(render_template("devices/deliver.html", form=form, unit=unit), status)
-
-
-@bp.post("/units/<number>/deliver")
-@http.requires(Permission.UNIT_DELIVER)
-def deliver_now(number: str) -> Response:
-    """Deliver a unit to a ward."""
-    form, now = forms.DeliverForm(), clock.utc_now()
-    with http.transaction() as session:
-        form.offer(organisation.list_wards(session))
-    if not form.validate():
-        return _deliver_page(number, form)
-    try:
-        with http.transaction() as session:
-            service.deliver_unit(
-                session,
-                number,
-                to=form.handover(),
-                movement_id=http.read_request_id(form.request_id.data),
-                actor=http.current_actor(),
-                now=now,
-                today=clock.paris_day(now),
-            )
-    except (Conflict, InvalidInput, RuleRefused) as error:
-        return _deliver_page(number, form, error=error)
-    flash(_("The unit %(number)s is delivered.", number=number), "success")
-    return redirect(url_for("chronicle.show", number=number), code=303)
 
 
 @bp.get("/holds")

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
@@ -48,6 +48,8 @@ _PERMISSION = "_trace59_permission"
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Source = TypeVar("Source")
+Made = TypeVar("Made")
 
 
 class Busy(Conflict):
@@ -190,6 +192,37 @@ def transaction(*, keeps_plans: bool = False) -> AbstractContextManager[Session]
 def reading() -> AbstractContextManager[Session]:
     """Open a session that reads the establishment of who is logged in and writes nothing."""
     return db.reading(database(), current_actor().establishment_id)
+
+
+class Slow(Protocol[Source, Made]):
+    """An act whose middle is slow and needs no database, such as printing."""
+
+    def read(self, session: Session) -> Source | None:
+        """Return what it is made from, None where nothing is left to make."""
+
+    def make(self, source: Source) -> Made | None:
+        """Make it, outside of any transaction; None where it cannot be made."""
+
+    def keep(self, session: Session, made: Made) -> None:
+        """Keep what was made; somebody else may have been faster."""
+
+
+def between_transactions(act: Slow[Source, Made]) -> bool:
+    """Read in one transaction, make outside of any, keep in another: nothing slow holds a lock or a connection.
+
+    Returns:
+        Whether it stands now; False where it could not be made.
+    """
+    with transaction() as session:
+        source = act.read(session)
+    if source is None:
+        return True
+    made = act.make(source)
+    if made is None:
+        return False
+    with transaction() as session:
+        act.keep(session, made)
+    return True
 
 
 def wants_json() -> bool:

@@ -1,7 +1,6 @@
 """The gate and the use log for programs."""
 
-import logging
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Annotated
 from uuid import UUID
 
@@ -13,15 +12,12 @@ from tracker.actor import Permission
 from tracker.devices import queries as devices
 from tracker.devices.rules import Finding
 from tracker.documents import queries as documents
-from tracker.documents.documents import Locale, RenderingFailed
+from tracker.documents.documents import Locale
 from tracker.documents.models import DocumentKind
 from tracker.patients import queries as patients
 from tracker.use import service
-from tracker.use.documents import print_papers
 from tracker.use.rules import Gate, Intervention, Side, worded
-from tracker.use.service import NewUse, Question
-
-logger = logging.getLogger(__name__)
+from tracker.use.service import NewUse, PapersOfUse, Question
 
 api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
 
@@ -156,7 +152,7 @@ def record(body: UseRequest) -> tuple[dict[str, object], int]:
             now=now,
             today=clock.paris_day(now),
         )
-    _make_papers(use.id, locale=body.papers_locale, now=now)
+    http.between_transactions(PapersOfUse(use.id, body.papers_locale, http.current_actor(), now))
     with http.transaction() as session:
         papers = documents.list_documents(session, f"use:{use.id}")
     answer = UseAnswer(
@@ -167,18 +163,3 @@ def record(body: UseRequest) -> tuple[dict[str, object], int]:
         papers=[PaperAnswer(id=paper.id, kind=paper.kind, sha256=paper.sha256) for paper in papers],
     )
     return answer.model_dump(mode="json"), 201
-
-
-def _make_papers(use_id: UUID, *, locale: Locale, now: datetime) -> None:
-    """Print and freeze the patient's papers, as the page does; the use stands whether or not they can be made."""
-    with http.transaction() as session:
-        source = service.find_paper_source(session, use_id)
-    if source is None:
-        return
-    try:
-        papers = print_papers(source, locale=locale, generated_at=now.astimezone(clock.PARIS))
-    except RenderingFailed:
-        logger.exception("papers of use %s", use_id)
-        return
-    with http.transaction() as session:
-        service.freeze_papers(session, use_id, papers=papers, actor=http.current_actor(), now=now)

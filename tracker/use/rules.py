@@ -270,7 +270,7 @@ class Gate:
         return sum(FINDINGS[finding.code].blocks for finding in self.findings)
 
 
-_PARIS = ZoneInfo("Europe/Paris")
+PARIS = ZoneInfo("Europe/Paris")
 _CLOCK_DRIFT = timedelta(minutes=5)
 """A person reads another clock than the server's."""
 _LISTED = "; "  # between the sites or criteria of one sentence
@@ -287,8 +287,8 @@ def use_instant(day: date, at: time | None) -> datetime | None:
     """
     if at is None:
         return None
-    instant = datetime.combine(day, at, tzinfo=_PARIS).replace(fold=1).astimezone(UTC)
-    if instant.astimezone(_PARIS).time() != at:
+    instant = datetime.combine(day, at, tzinfo=PARIS).replace(fold=1).astimezone(UTC)
+    if instant.astimezone(PARIS).time() != at:
         sentence = N_("Clocks went forward in this hour: it was never shown.")
         raise UseDayInvalid(sentence, fields={"used_time": sentence})
     return instant
@@ -300,7 +300,7 @@ def instant_of(day: date, at: time | None, *, now: datetime) -> datetime:
     A consent given after it does not count, a withdrawal after it takes nothing back, even on the same day. Where the
     time of day is not known, it is the end of the day, or now if that is sooner.
     """
-    end_of_day = datetime.combine(day + timedelta(days=1), time.min, tzinfo=_PARIS)
+    end_of_day = datetime.combine(day + timedelta(days=1), time.min, tzinfo=PARIS)
     return use_instant(day, at) or min(now, end_of_day)
 
 

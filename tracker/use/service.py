@@ -1,5 +1,6 @@
 """Actions on uses: the gate, the use itself, its papers."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -26,15 +27,18 @@ from tracker.devices.queries import UnitView
 from tracker.devices.rules import use_event
 from tracker.documents import queries as documents
 from tracker.documents import service as document_service
+from tracker.documents.documents import Locale, RenderingFailed
 from tracker.documents.service import NewFile
 from tracker.errors import N_, Conflict
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.terms.rules import NO_CONDITIONS
 from tracker.use import queries, rules
-from tracker.use.documents import Paper, UseSource
+from tracker.use.documents import Paper, UseSource, print_papers
 from tracker.use.models import DeviceUse
 from tracker.use.rules import CoverageFacts, Gate, GateFacts, Intervention, Side, UseRefused
+
+logger = logging.getLogger(__name__)
 
 _MOST_ASKED = 5
 """Derogations in force asked for one use: one is the rule, two already a curiosity."""
@@ -358,6 +362,35 @@ def freeze_papers(session: Session, use_id: UUID, *, papers: Iterable[Paper], ac
     for paper in papers:
         file = NewFile(paper.kind, _subject(use_id), f"{paper.kind.value}.pdf", paper.content, has_patient_data=True)
         document_service.freeze(session, file, actor=actor, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class PapersOfUse:
+    """Making the patient's papers of a use: read, print, freeze (:class:`tracker.http.Slow`).
+
+    Both are made for every use; a crash or a failure in between leaves the use, and its page offers to make them.
+    """
+
+    use_id: UUID
+    locale: Locale
+    actor: Actor
+    now: datetime
+
+    def read(self, session: Session) -> UseSource | None:
+        """Return what they are printed from, None where they were made already."""
+        return find_paper_source(session, self.use_id)
+
+    def make(self, source: UseSource) -> tuple[Paper, ...] | None:
+        """Print them; None where they cannot be made, which the log tells."""
+        try:
+            return print_papers(source, locale=self.locale, generated_at=self.now.astimezone(rules.PARIS))
+        except RenderingFailed:
+            logger.exception("papers of use %s", self.use_id)
+            return None
+
+    def keep(self, session: Session, made: tuple[Paper, ...]) -> None:
+        """Freeze them."""
+        freeze_papers(session, self.use_id, papers=made, actor=self.actor, now=self.now)
 
 
 def _subject(use_id: UUID) -> str:

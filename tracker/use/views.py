@@ -1,6 +1,5 @@
 """Pages of the gate and of the use log."""
 
-import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -21,21 +20,18 @@ from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Finding
 from tracker.documents import queries as documents
-from tracker.documents.documents import Locale, RenderingFailed
+from tracker.documents.documents import Locale
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
 from tracker.patients import service as patient_service
 from tracker.patients.queries import PatientView
 from tracker.use import forms, queries, service
-from tracker.use.documents import print_papers
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
-from tracker.use.service import NewUse, Question
+from tracker.use.service import NewUse, PapersOfUse, Question
 from tracker.workstations.forms import read_typed
 
 bp = Blueprint("use", __name__, template_folder="templates")
-
-logger = logging.getLogger(__name__)
 
 _PAGE = 50
 
@@ -299,23 +295,10 @@ def _new_use(form: forms.UseForm) -> NewUse:
 
 
 def _make_papers(use_id: UUID, *, now: datetime) -> None:
-    """Print and freeze the patient's papers.
-
-    Both are made for every use; a crash or a failure in between leaves the use, and its page offers to make them.
-    """
+    """Make the patient's papers, and say so where that fails."""
     locale: Locale = "en" if str(get_locale()) == "en" else "fr"
-    with http.transaction() as session:
-        source = service.find_paper_source(session, use_id)
-    if source is None:
-        return
-    try:
-        papers = print_papers(source, locale=locale, generated_at=now.astimezone(clock.PARIS))
-    except RenderingFailed:
-        logger.exception("papers of use %s", use_id)
+    if not http.between_transactions(PapersOfUse(use_id, locale, http.current_actor(), now)):
         flash(_("The use is recorded, but its papers could not be made. Make them on this page."), "warning")
-        return
-    with http.transaction() as session:
-        service.freeze_papers(session, use_id, papers=papers, actor=http.current_actor(), now=now)
 
 
 @bp.get("/uses")

@@ -83,7 +83,7 @@ class House(AbstractContextManager["House"]):
 
     def _prepare(self, server: embedded.EmbeddedServer) -> None:
         """Load the demonstration, extend SCORE so that boxes are accepted, fill the shelves."""
-        commands.load_demonstration(self.database)
+        commands.load_house(self.database)
         now = clock.utc_now()
         with db.transaction(self.database, demonstration.ESTABLISHMENT_ID) as session:
             actor = system_actor(demonstration.ESTABLISHMENT_ID)

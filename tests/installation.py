@@ -136,7 +136,7 @@ def open_hospital(installation: Installation) -> db.Database:
     settings = installation.settings
     maintenance.migrate(str(settings.database_owner_url))
     database = db.create_database(str(settings.database_url), keyring_of(settings))
-    commands.load_demonstration(database)
+    commands.load_house(database)
     with db.transaction(database, None) as session:
         session.execute(text("update establishment set is_demonstration = false, name = 'Hôpital de la Marche'"))
     return database

@@ -12,7 +12,7 @@ import yaml
 
 from config.logging import configure_logging
 from config.settings import Settings
-from tracker import clock, db, demonstration, listing, serve
+from tracker import clock, db, demonstration, diary, listing, serve
 from tracker.accounts import service as accounts
 from tracker.accounts.service import NewPerson
 from tracker.actor import Role, system_actor
@@ -59,14 +59,34 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML
 
 
 def load_demonstration(database: Database) -> bool:
-    """Load the demonstration hospital with ANSM's list as it is; return whether it was new."""
-    registers = [read_yaml(path) for path in sorted(_CONFIG.glob("ansm_derogations_*.yaml"))]
-    return demonstration.load(database, demonstration_content(), registers, now=clock.utc_now())
+    """Load the demonstration hospital with what its people did; return whether it was new: all of it or nothing."""
+    content, now = demonstration_content(), clock.utc_now()
+    with db.transaction(database, demonstration.ESTABLISHMENT_ID) as session:
+        is_new = demonstration.open_house(session, content, real_registers(), now=now)
+        if is_new:
+            diary.play(session, content, demonstration_diary(), now=now)
+    return is_new
+
+
+def load_house(database: Database) -> bool:
+    """Load the demonstration hospital before anything was done in it; return whether it was new."""
+    with db.transaction(database, demonstration.ESTABLISHMENT_ID) as session:
+        return demonstration.open_house(session, demonstration_content(), real_registers(), now=clock.utc_now())
+
+
+def real_registers() -> list[Any]:
+    """Return the lists of derogations that come with the program, as they are."""
+    return [read_yaml(path) for path in sorted(_CONFIG.glob("ansm_derogations_*.yaml"))]
 
 
 def demonstration_content() -> Any:  # noqa: ANN401 - any YAML
     """Return the demonstration file."""
     return read_yaml(_CONFIG / "demonstration.yaml")
+
+
+def demonstration_diary() -> Any:  # noqa: ANN401 - any YAML
+    """Return what the people of the demonstration did, act by act."""
+    return read_yaml(_CONFIG / "demonstration_diary.yaml")["acts"]
 
 
 def announce_log_ins() -> None:

@@ -1,4 +1,6 @@
-"""Loads the demonstration hospital, by the same actions that people use; loading it twice changes nothing.
+"""Opens the house of the demonstration hospital, by the same actions that people use; doing it twice changes nothing.
+
+What its people did since then is in ``diary``.
 
 Days written ``today``, ``today+240`` or ``today-30`` are counted from the day of loading.
 """
@@ -10,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from tracker import clock, db
+from tracker import clock
 from tracker.accounts import service as accounts
 from tracker.accounts.service import NewPerson
 from tracker.actor import Actor, Role, system_actor
@@ -18,7 +20,7 @@ from tracker.catalogue import service as catalogue
 from tracker.catalogue.rules import DeviceKind, NewDefinition, NewManufacturer
 from tracker.consents import service as consents
 from tracker.consents.rules import NoticeTexts
-from tracker.db import Database, Session
+from tracker.db import Session
 from tracker.derogations import service as derogations
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.derogations.service import NewDecision, NewDerogation, NewReference
@@ -71,31 +73,31 @@ def log_ins(content: Content) -> list[LogIn]:
     ]
 
 
-def load(database: Database, content: Content, registers: list[Content], *, now: datetime) -> bool:
-    """Load the demonstration hospital unless it is there.
+def open_house(session: Session, content: Content, registers: list[Content], *, now: datetime) -> bool:
+    """Enter the demonstration hospital with its people, catalogue, register, patients and notices, unless it is there.
 
     Args:
-        database: where.
+        session: transaction of the demonstration hospital.
         content: the demonstration file.
         registers: real lists of derogations, loaded as they are.
         now: instant of loading; the file's days are counted from its day in Paris.
 
     Returns:
-        Whether it was loaded.
+        Whether it was entered.
     """
+    if any(row.id == ESTABLISHMENT_ID for row in organisation_queries.list_establishments(session)):
+        return False
     today = clock.paris_day(now)
-    with db.transaction(database, ESTABLISHMENT_ID) as session:
-        if any(row.id == ESTABLISHMENT_ID for row in organisation_queries.list_establishments(session)):
-            return False
-        at = _Load(session, system_actor(ESTABLISHMENT_ID), now, today)
-        dated = with_days(content, today)
-        _load_house(at, dated)
-        manufacturers = _load_catalogue(at, dated)
-        for register in [*registers, dated["register"]]:
-            publications.load_register(session, dict(register), actor=at.actor, now=now)
-        _load_patients(at, dated)
-        _load_individual(at, dated, manufacturers)
-        _load_notices(at, dated)
+    dated = with_days(content, today)
+    opened_on = dated["opened"]
+    at = _Load(session, system_actor(ESTABLISHMENT_ID), now - (today - opened_on), opened_on)
+    _load_house(at, dated)
+    manufacturers = _load_catalogue(at, dated)
+    for register in [*registers, dated["register"]]:
+        publications.load_register(session, dict(register), actor=at.actor, now=at.now)
+    _load_patients(at, dated)
+    _load_individual(at, dated, manufacturers)
+    _load_notices(at, dated)
     return True
 
 

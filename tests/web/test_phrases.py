@@ -1,8 +1,15 @@
 """Texts of templates in both languages: translated once, filled in safely each time."""
 
+import enum
+from collections.abc import Iterable
+
 import pytest
 from flask import Flask, g, render_template_string
 from flask_babel import force_locale
+
+from tracker.derogations.rules import DerogationStatus
+from tracker.devices.rules import UnitState
+from tracker.outbox.rules import MessageState
 
 
 def said(app: Flask, template: str, locale: str, **values: object) -> str:
@@ -36,3 +43,18 @@ def test_a_percent_sign_is_written_once_with_values_and_without(app: Flask) -> N
 def test_a_value_that_is_missing_is_a_defect_and_not_a_silent_gap(app: Flask) -> None:
     with pytest.raises(KeyError):
         said(app, "{{ _('Lot %(lot)s') }}", "en")
+
+
+@pytest.mark.parametrize(
+    ("macro", "codes"),
+    [("unit_state", UnitState), ("derogation_status", DerogationStatus), ("message_state", MessageState)],
+    ids=["unit", "derogation", "message"],
+)
+def test_every_state_has_a_word_and_is_not_shown_as_its_code(
+    app: Flask, macro: str, codes: Iterable[enum.StrEnum]
+) -> None:
+    template = f"{{% from 'macros/status.html' import {macro} %}}{{{{ {macro}(code) }}}}"
+
+    shown = {code.value: said(app, template, "fr", code=code.value) for code in codes}
+
+    assert [code for code, word in shown.items() if f"{code}<" in word] == []

@@ -5,16 +5,19 @@ from uuid import UUID
 
 import pytest
 
-from tests.bench import LABEL, SERIAL_LABEL, box, count, open_one, receive
-from tests.hospital import BOB, HOSPITAL_A, NOW
+from tests.bench import LABEL, SERIAL_LABEL, box, codes, count, open_one, receive
+from tests.hospital import ALICE, BOB, HOSPITAL_A, NOW
 from tests.stock import (
     GTIN,
+    REFERENCE,
     a_hold,
     make_definition,
     make_derogation,
     make_manufacturer,
 )
 from tracker import db
+from tracker.arrivals import service as arrivals
+from tracker.arrivals.rules import AnnouncedLine
 from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
@@ -71,6 +74,19 @@ def test_one_serial_number_twice_at_once_makes_one_unit(database: db.Database, b
     with db.transaction(database, HOSPITAL_A) as session:
         assert count(session, Device) == 1
         assert count(session, ReceptionLine) == 4
+
+
+def test_the_last_expected_unit_scanned_twice_at_once_is_told_to_be_too_many_once(
+    database: db.Database, bench: UUID
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        lines, list_id = [AnnouncedLine(REFERENCE, 1)], db.new_id()
+        arrivals.announce(session, list_id, reception_id=bench, lines=lines, replaces_id=None, actor=ALICE, now=NOW)
+
+    answers = at_once(database, [(db.new_id(), box(f"]d201{GTIN}1728013110A{lot}")) for lot in range(4)], bench)
+
+    told = ["beyond-announced" in codes(answer) for answer in answers if isinstance(answer, LineView)]
+    assert sorted(told) == [False, True, True, True]
 
 
 def test_a_box_received_while_its_lot_is_being_held_does_not_slip_in(database: db.Database, bench: UUID) -> None:

@@ -350,6 +350,19 @@ def test_a_half_scanned_twice_still_waits_and_another_box_is_judged_by_itself(
     assert sorted(line.outcome.value for line in lines(database, bench)) == ["accepted", "refused"]
 
 
+def test_a_half_after_the_half_of_another_box_waits_for_its_own_other_code(
+    person: LogIn, bench: UUID, database: db.Database
+) -> None:
+    alice, half = person(ALICE), f"]C101{GTIN}"
+
+    answer = alice.fragment(f"/receptions/{bench}/lines", {"first": "]C10103700000000044", "raw": half})
+    done = alice.fragment(f"/receptions/{bench}/lines", {"first": half, "raw": "]C1174001311" + "0A1"})
+
+    assert answer.text.index('data-pending="half"') < answer.text.index('data-outcome="refused"')
+    assert 'data-outcome="accepted"' in done.text
+    assert sorted(line.outcome.value for line in lines(database, bench)) == ["accepted", "refused"]
+
+
 def test_a_pack_is_received_once_its_units_are_counted(person: LogIn, bench: UUID, database: db.Database) -> None:
     alice, pack = person(ALICE), f"]d201{GTIN}1740013110A1\x1d305"
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, func, select, true
+from sqlalchemy import Text, bindparam, case, cast, func, select, true
 from sqlalchemy.orm import Session
 
 from tracker.arrivals.models import Announcement, ArrivalCondition, ClinicalReason, Reception
@@ -79,15 +79,18 @@ _REASONED = (
     .scalar_subquery()
 )
 _ONE = select(true().label("is_one")).subquery()
-_SAID = DirectStatement(
-    select(
-        _REASONED.label("reasoned"),
-        _ANNOUNCED.label("announced"),
-        _SEEN.c.parcel,
-        _SEEN.c.seals,
-        _SEEN.c.temperature,
-        cast(_SEEN.c.measured, Text).label("measured"),
-    ).select_from(_ONE.outerjoin(_SEEN, true()))
+_WHAT_IS_SAID = select(
+    _REASONED.label("reasoned"),
+    _ANNOUNCED.label("announced"),
+    _SEEN.c.parcel,
+    _SEEN.c.seals,
+    _SEEN.c.temperature,
+    cast(_SEEN.c.measured, Text).label("measured"),
+).select_from(_ONE.outerjoin(_SEEN, true()))
+_SAID = DirectStatement(_WHAT_IS_SAID)
+_TURN = func.pg_advisory_xact_lock(func.hashtextextended(cast(bindparam("reception_id"), Text), 0))
+_SAID_IN_TURN = DirectStatement(
+    _WHAT_IS_SAID.add_columns(case((_ANNOUNCED.is_not(None), cast(_TURN, Text))).label("turn"))
 )
 
 
@@ -129,7 +132,19 @@ def is_closed(session: Session, reception_id: UUID) -> bool:
 
 def find_said(session: Session, reception_id: UUID) -> Said:
     """Return what the bench must know of a delivery before it judges a box: one statement."""
-    row = _SAID.first(session, {"reception_id": reception_id})
+    return _said(_SAID.first(session, {"reception_id": reception_id}))
+
+
+def find_said_in_turn(session: Session, reception_id: UUID) -> Said:
+    """Return the same in one statement; of a delivery that announced anything, one box after the other.
+
+    Whoever scans the next box of it waits here until the transaction ends: two people who take the last expected place
+    at one moment would otherwise each find it free.
+    """
+    return _said(_SAID_IN_TURN.first(session, {"reception_id": reception_id}))
+
+
+def _said(row: Any) -> Said:  # noqa: ANN401 - a row of the driver
     return Said(
         frozenset(row.reasoned or ()),
         None

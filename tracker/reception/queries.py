@@ -254,11 +254,11 @@ def find_standing(session: Session, reception: Reception) -> Standing:
 
 
 def list_unit_numbers(session: Session, reception_id: UUID) -> Sequence[str]:
-    """Return the numbers of the units made in a delivery, in their order."""
+    """Return the numbers of the units made in a delivery, in their order, scans taken back left out."""
     statement = (
         select(Device.sequence)
         .join(ReceptionLine, ReceptionLine.device_id == Device.id)
-        .where(ReceptionLine.reception_id == reception_id)
+        .where(ReceptionLine.reception_id == reception_id, _STANDS)
         .order_by(Device.sequence)
     )
     return [unit_label.format(sequence) for sequence in session.scalars(statement)]

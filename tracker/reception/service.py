@@ -180,7 +180,7 @@ def receive_many(
         check_same_request(is_same=len(earlier) == len(arrivals))
         return [earlier[arrival.line_id] for arrival in arrivals]
     delivery_service.check_open(is_closed=is_closed)
-    said = deliveries.find_said(session, reception_id)
+    said = deliveries.find_said_in_turn(session, reception_id)
     question = Question(Purpose.RECEIVE, today, now, said.reasoned_derogation_ids)
     assessments = verdicts.assess_many(session, [arrival.box for arrival in arrivals], question=question)
     came = queries.list_came(session, reception_id) if said.announced else ()
@@ -202,7 +202,7 @@ def _in_delivery(assessments: Sequence[Assessment], said: Said, came: Sequence[C
 
 
 def _announced_as(found: Assessment) -> tuple[str, str] | None:
-    """Return reference and lot of a box that comes in; two people at once may both take the last place of a count."""
+    """Return reference and lot of a box that comes in, None of one that is refused."""
     is_refused = found.verdict.outcome is Outcome.REFUSED
     return None if is_refused else (found.known_definition.reference, found.udi.lot or "")
 

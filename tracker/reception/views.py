@@ -256,12 +256,24 @@ def _receive(reception_id: UUID, raw: str) -> list[Card | Pending]:
     read = arrived.scan
     if rules.is_half(read) and request.form.get("alone") != "1" and count is None:
         return [_half(reception_id, raw, read)]
-    boxes = [Box(read, method, count=count, reader=arrived.reader, keyed=arrived.keyed)]
     if read.status is Status.INVALID and SYMBOL_SEPARATOR in raw:
-        boxes = _apart(arrived.reader, raw, now)  # two labels, not two halves of one
-    arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(boxes)]
-    lines = _take(reception_id, arrivals, now)
-    return [_card_of_lines(lines)] if len(boxes) == 1 else [_card_of_line(line) for line in reversed(lines)]
+        return _receive_apart(reception_id, raw, line_id=line_id, reader=arrived.reader, now=now)
+    box = Box(read, method, count=count, reader=arrived.reader, keyed=arrived.keyed)
+    return [_card_of_lines(_take(reception_id, [Arrival(line_id, box)], now))]
+
+
+def _receive_apart(
+    reception_id: UUID, raw: str, *, line_id: UUID, reader: Reader, now: datetime
+) -> list[Card | Pending]:
+    """Receive two symbols that are of two labels, newest first; a second one that is a half waits for its own other."""
+    boxes = _apart(reader, raw, now)
+    last = boxes[-1].scan
+    waits = last is not None and rules.is_half(last)
+    arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(boxes[: 2 - waits])]
+    cards: list[Card | Pending] = [_card_of_line(line) for line in reversed(_take(reception_id, arrivals, now))]
+    if last is None or not waits:
+        return cards
+    return [_half(reception_id, raw.split(SYMBOL_SEPARATOR, 1)[1], last), *cards]
 
 
 def _half(reception_id: UUID, raw: str, read: Scan) -> Pending:

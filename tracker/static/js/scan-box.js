@@ -185,9 +185,12 @@ class ScanBox {
       return;
     }
     this.settle(card.dataset.scan);
+    if (this.pending?.card === card) {
+      this.pending = null; // what it asked for is answered: the next scan is another box
+    }
     card.replaceWith(...cards);
     playOutcome(cards[0].dataset.outcome);
-    this.announce(cards[0], cards[0].dataset.outcome === "refused");
+    this.announce(cards, cards[0].dataset.outcome === "refused");
     this.focus();
   }
 
@@ -226,7 +229,7 @@ class ScanBox {
     parts[0].dataset.scan = scan.id;
     scan.card.replaceWith(...parts);
     const said = parts.flatMap((part) => [part, ...part.querySelectorAll("[data-outcome]")]);
-    const outcome = said.find((part) => part.dataset.outcome)?.dataset.outcome;
+    const outcome = worst(said.map((part) => part.dataset.outcome));
     const asked = this.pending;
     this.pending = parts[0].dataset.pending ? { kind: parts[0].dataset.pending, scan, card: parts[0] } : null;
     if (asked && (scan.first === asked.scan.raw || (scan.count && scan.raw === asked.scan.raw))) {
@@ -237,7 +240,7 @@ class ScanBox {
       this.settle(scan.id);
     }
     playOutcome(outcome);
-    this.announce(parts[0], outcome === "refused" || !outcome);
+    this.announce(parts, outcome === "refused" || !outcome);
     this.focusUnlessTyping();
   }
 
@@ -260,7 +263,7 @@ class ScanBox {
     scan.card.replaceWith(card);
     scan.card = card;
     playOutcome("refused");
-    this.announce(card, true);
+    this.announce([card], true);
     this.focusUnlessTyping();
     return false;
   }
@@ -324,10 +327,12 @@ class ScanBox {
     }
   }
 
-  announce(card, urgent) {
+  announce(cards, urgent) {
     const region = this.form.querySelector(urgent ? "[data-scan-alert]" : "[data-scan-status]");
-    const words = card.querySelectorAll(".verdict-word, .verdict-number, .verdict-sentence");
-    const sentence = [...words].map((part) => part.textContent.trim()).join(". ") || card.textContent.trim();
+    const words = cards.flatMap((card) => [
+      ...card.querySelectorAll(".verdict-word, .verdict-number, .verdict-sentence"),
+    ]);
+    const sentence = words.map((part) => part.textContent.trim()).join(". ") || cards[0].textContent.trim();
     region.textContent = "";
     requestAnimationFrame(() => {
       region.textContent = sentence;
@@ -387,6 +392,11 @@ async function ask(address, body) {
   } catch {
     return null;
   }
+}
+
+/** Return the outcome that must not be missed of several: two boxes may be answered by one sound. */
+function worst(outcomes) {
+  return ["refused", "quarantined", "pending", "accepted"].find((one) => outcomes.includes(one));
 }
 
 function cardsOf(text) {

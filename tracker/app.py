@@ -41,10 +41,10 @@ from tracker.closings import views as closings_views
 from tracker.conformity import api as conformity_api
 from tracker.conformity import views as conformity_views
 from tracker.consents import views as consents_views
+from tracker.decisions import api as decisions_api
+from tracker.decisions import views as decisions_views
 from tracker.delivery import api as delivery_api
 from tracker.delivery import views as delivery_views
-from tracker.derogations import api as derogations_api
-from tracker.derogations import views as derogations_views
 from tracker.devices import api as devices_api
 from tracker.devices import views as devices_views
 from tracker.dispositions import api as dispositions_api
@@ -338,7 +338,7 @@ _VIEWS = (
     chronicle_views.bp,
     conformity_views.bp,
     consents_views.bp,
-    derogations_views.bp,
+    decisions_views.bp,
     delivery_views.bp,
     devices_views.bp,
     dispositions_views.bp,
@@ -372,7 +372,7 @@ _APIS = (
     arrivals_api.api,
     closings_api.api,
     conformity_api.api,
-    derogations_api.api,
+    decisions_api.api,
     delivery_api.api,
     devices_api.api,
     dispositions_api.api,

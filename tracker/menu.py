@@ -103,7 +103,7 @@ _BELONGS = {
     "chronicle": "stock.index",
     "imports": "catalogue.definitions",
     "conformity": "register.index",
-    "derogations": "register.index",
+    "decisions": "register.index",
     "effects": "register.index",
     "consents": "patients.index",
     "consents.notices": "register.index",

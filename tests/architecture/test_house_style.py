@@ -262,15 +262,38 @@ def test_no_tracked_file_names_a_place_of_one_machine() -> None:
     assert found == []
 
 
+def callers_of(room: str, act: str) -> set[tuple[str, str]]:
+    """Return the functions, by file, that call an act of the service of a room."""
+    found = set()
+    for path in modules("tracker"):
+        names = {
+            alias.asname or alias.name
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.ImportFrom) and node.module == f"tracker.{room}"
+            for alias in node.names
+            if alias.name == "service"
+        }
+        calls = {f"{name}.{act}" for name in names}
+        found |= {(str(path), function.name) for function in functions(path) if called_names(function) & calls}
+    return found
+
+
+def test_whoever_records_a_decision_on_a_derogation_that_was_there_gives_it_its_effect() -> None:
+    """A suspension that only the register knows leaves its units free until the worker comes by."""
+    of_new_derogations = {
+        ("tracker/decisions/views.py", "create"),
+        ("tracker/requests/service.py", "record_answer"),
+    }
+    by_the_administrator = {("tracker/publications/service.py", "_load_decision")}  # by command: the job follows
+
+    found = callers_of("derogations", "record_decision")
+
+    of_slices = {(path, name) for path, name in found if Path(path).parts[1] in slices()}
+    assert of_slices == {("tracker/effects/service.py", "record_decision")} | of_new_derogations | by_the_administrator
+
+
 def test_one_act_alone_sends_a_unit_to_a_ward() -> None:
     """It asks the register; whoever called what it stands on would deliver without asking."""
-    callers = {
-        (str(path), function.name)
-        for path in modules("tracker")
-        for function in functions(path)
-        for call in called_names(function)
-        if call.split(".")[-1] == "hand_over" and path.parts[1] != "recaps"  # a recap is handed over too
-    }
     writers = {
         str(path)
         for path in modules("tracker")
@@ -280,5 +303,5 @@ def test_one_act_alone_sends_a_unit_to_a_ward() -> None:
         and "Event.DELIVERY" in ast.unparse(node)
     }
 
-    assert callers == {("tracker/delivery/service.py", "deliver_unit")}
+    assert callers_of("devices", "hand_over") == {("tracker/delivery/service.py", "deliver_unit")}
     assert writers == {"tracker/delivery/service.py"}

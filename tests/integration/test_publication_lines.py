@@ -32,6 +32,7 @@ from tracker.publications.queries import LineView, PublicationNotFound
 from tracker.publications.rules import LineKind
 from tracker.publications.service import NewPublication
 
+URL = "https://trace59.hospital.test"
 FILE = UUID(int=0xF11E)
 MARCH_2024 = date(2024, 3, 6)
 
@@ -55,7 +56,9 @@ def read(
 
 
 def approve(session: Session, view: LineView, *, is_confirmed: bool = False) -> LineDecision:
-    return service.approve_line(session, view.line.id, is_confirmed=is_confirmed, actor=ALICE, now=NOW, today=TODAY)
+    return service.approve_line(
+        session, view.line.id, is_confirmed=is_confirmed, public_url=URL, actor=ALICE, now=NOW, today=TODAY
+    )
 
 
 def kinds(lines: list[LineView]) -> list[str]:
@@ -226,7 +229,13 @@ def test_a_line_that_was_declined_may_still_be_approved_and_both_are_kept(sessio
     (line,) = read(session, lists.as_html([STEMS]))
     service.decline_line(session, line.line.id, reason="not ours", actor=ALICE, now=NOW)
     service.approve_line(
-        session, line.line.id, is_confirmed=False, actor=ALICE, now=NOW + timedelta(minutes=1), today=TODAY
+        session,
+        line.line.id,
+        is_confirmed=False,
+        public_url=URL,
+        actor=ALICE,
+        now=NOW + timedelta(minutes=1),
+        today=TODAY,
     )
 
     (view,) = queries.list_lines(session, FILE)
@@ -292,7 +301,9 @@ def test_a_surgeon_neither_uploads_nor_decides(session: Session) -> None:
     with pytest.raises(NotPermitted):
         service.upload(session, db.new_id(), new=NewPublication("a", b"a", None), actor=CHARLIE, now=NOW)
     with pytest.raises(NotPermitted):
-        service.approve_line(session, line.line.id, is_confirmed=True, actor=CHARLIE, now=NOW, today=TODAY)
+        service.approve_line(
+            session, line.line.id, is_confirmed=True, public_url=URL, actor=CHARLIE, now=NOW, today=TODAY
+        )
     with pytest.raises(NotPermitted):
         service.decline_line(session, line.line.id, reason="no", actor=CHARLIE, now=NOW)
 
@@ -303,7 +314,7 @@ def test_another_hospital_sees_nothing_of_a_list(session: Session) -> None:
     session.expunge_all()
 
     with pytest.raises(PublicationNotFound):
-        service.approve_line(session, line.line.id, is_confirmed=False, actor=GUY, now=NOW, today=TODAY)
+        service.approve_line(session, line.line.id, is_confirmed=False, public_url=URL, actor=GUY, now=NOW, today=TODAY)
     assert queries.list_publications(session, after=None, limit=10) == []
 
 
@@ -414,7 +425,9 @@ def test_two_pharmacists_who_approve_one_line_at_once_record_it_once(database: d
     def approve_it() -> None:
         barrier.wait()
         with db.transaction(database, ALICE.establishment_id) as session:
-            made = service.approve_line(session, line.line.id, is_confirmed=False, actor=ALICE, now=NOW, today=TODAY)
+            made = service.approve_line(
+                session, line.line.id, is_confirmed=False, public_url=URL, actor=ALICE, now=NOW, today=TODAY
+            )
             answers.append(made.id)
 
     run_at_once(*[approve_it] * 4)
@@ -437,7 +450,9 @@ def test_one_who_approves_and_one_who_declines_at_once_leave_one_answer(database
     def approve_it() -> None:
         barrier.wait()
         with db.transaction(database, ALICE.establishment_id) as session:
-            service.approve_line(session, line.line.id, is_confirmed=False, actor=ALICE, now=NOW, today=TODAY)
+            service.approve_line(
+                session, line.line.id, is_confirmed=False, public_url=URL, actor=ALICE, now=NOW, today=TODAY
+            )
 
     def decline_it() -> None:
         barrier.wait()

@@ -34,7 +34,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("closings.show", ["/reception.index"]),
         ("chronicle.show", ["/stock.index"]),
         ("devices.holds", ["/devices.holds"]),
-        ("derogations.show", ["/register.index"]),
+        ("decisions.show", ["/register.index"]),
         ("consents.index", ["/patients.index"]),
         ("consents.notices", ["/register.index"]),
         ("use.show", ["/use.index"]),

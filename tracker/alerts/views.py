@@ -282,7 +282,7 @@ def _shown(standing: DerogationStanding, raised_at: datetime, today: date) -> En
         manufacturer=standing.manufacturer_name,
         valid_until=end,
         words=words,
-        href=url_for("derogations.show", derogation_id=standing.id),
+        href=url_for("decisions.show", derogation_id=standing.id),
         raised_at=raised_at,
         is_over=left < 0,
         stopped=standing.status.value if standing.status in effects.STOPS else "",

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tracker import clock, http
 from tracker.actor import Permission
-from tracker.derogations import service as derogations
 from tracker.derogations.rules import DecisionKind, DerogationStatus
 from tracker.derogations.service import NewDecision
 from tracker.devices.rules import UnitState
@@ -175,10 +174,10 @@ def decide(path: DerogationPath, body: StopBody) -> dict[str, object]:
         note=body.note,
     )
     with http.transaction() as session:
-        derogations.record_decision(session, body.id, new=new, actor=actor, now=now)
-        report = service.apply(
+        _decision, report = service.record_decision(
             session,
-            path.derogation_id,
+            body.id,
+            new=new,
             public_url=http.web().values["public_url"],
             actor=actor,
             now=now,

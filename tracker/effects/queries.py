@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -250,6 +250,32 @@ def list_due(session: Session, *, day: date, known_at: datetime) -> list[UUID]:
 
 def _is_due(effect: Effect | None, settling: datetime) -> bool:
     return effect is None or effect.applied_at > settling
+
+
+_LOCK_UNITS = text(
+    "select id from device where id in ("
+    " select unit.id from derogation"
+    " join derogation_scope_entry entry on entry.derogation_id = derogation.id"
+    " join device_definition definition on definition.manufacturer_id = derogation.manufacturer_id"
+    "  and definition.reference = entry.reference"
+    " join device unit on unit.definition_id = definition.id and unit.state = any(:states)"
+    " where derogation.id = :derogation_id"
+    " union select hold.device_id from derogation_effect effect"
+    " join hold on hold.cause = 'derogation' and hold.closed_at is null"
+    "  and hold.source_ref = 'derogation_decision:' || effect.decision_id"
+    " where effect.derogation_id = :derogation_id and effect.lifted_at is null)"
+    " order by sequence for update"
+)
+
+
+def lock_units(session: Session, derogation_id: UUID) -> None:
+    """Lock the units that a decision on a derogation may hold or release, in the order of their numbers.
+
+    Whoever uses or delivers one of them at this moment ends first. They come before the trail, whose head every act
+    takes last.
+    """
+    states = [state.value for state in device_rules.ON_HAND]
+    session.execute(_LOCK_UNITS, {"derogation_id": derogation_id, "states": states})
 
 
 def list_open_holds(session: Session, decision_ids: Collection[UUID]) -> Sequence[UUID]:

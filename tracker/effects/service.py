@@ -18,8 +18,11 @@ from tracker.accounts.models import Person
 from tracker.actor import Actor, Permission, Role
 from tracker.audit import service as audit
 from tracker.derogations import queries as derogations
+from tracker.derogations import service as register
+from tracker.derogations.models import Decision
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
+from tracker.derogations.service import NewDecision
 from tracker.devices import rules as device_rules
 from tracker.devices import service as devices
 from tracker.devices.rules import HoldCause
@@ -50,6 +53,33 @@ class EffectReport:
     """People who get a mail."""
 
 
+def record_decision(
+    session: Session,
+    decision_id: UUID,
+    *,
+    new: NewDecision,
+    public_url: str,
+    actor: Actor,
+    now: datetime,
+    today: date,
+) -> tuple[Decision, EffectReport]:
+    """Record a decision with its effect on the units: both, or neither; the same request again adds nothing.
+
+    Every page and every program records through this. Units are locked before the trail is.
+
+    Raises:
+        NotPermitted: the actor may not record, hold or release.
+        DerogationNotFound, DecisionDatesWrong, DecisionIncomplete, CorrectionRefused, AlreadyRecorded,
+        DecisionContradicts, ScopeWrong, FileRefused, RequestIdReused: of the register.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    derogations.lock_derogation(session, new.derogation_id)
+    queries.lock_units(session, new.derogation_id)
+    decision = register.record_decision(session, decision_id, new=new, actor=actor, now=now)
+    report = apply(session, new.derogation_id, public_url=public_url, actor=actor, now=now, today=today)
+    return decision, report
+
+
 def apply(
     session: Session, derogation_id: UUID, *, public_url: str, actor: Actor, now: datetime, today: date
 ) -> EffectReport:
@@ -74,6 +104,7 @@ def apply(
     actor.require(Permission.HOLD_OPEN)
     actor.require(Permission.HOLD_RELEASE)
     derogations.lock_derogation(session, derogation_id)
+    queries.lock_units(session, derogation_id)
     sheet = derogations.get_sheet(session, derogation_id, day=today, known_at=now)
     if sheet.status in rules.STOPS and sheet.standing.decision_id is not None:
         return _stop(
@@ -123,7 +154,7 @@ _SET_TOLD = text("update derogation_effect set told_count = :told where id = :id
 _ADD_HELD = text("update derogation_effect set held_count = held_count + :held where id = :id")
 _HOLD = text(
     "with unit as (select id from device where definition_id = any(:definition_ids) and state = any(:states)"
-    " order by id for update)"  # whoever is using one of them ends first, and then it is no longer on hand
+    " order by sequence for update)"  # whoever is using one of them ends first, and then it is no longer on hand
     " insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
     " opened_by_name) select gen_random_uuid(), :establishment_id, unit.id, :cause, :reason, :source_ref, :now,"
     " :actor_id, :actor_name from unit where not exists (select 1 from hold earlier"

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.derogations import service as derogations
 from tracker.derogations.forms import words
 from tracker.derogations.rules import DecisionKind
 from tracker.derogations.service import NewDecision
@@ -104,10 +103,10 @@ def decide(derogation_id: UUID) -> Response:
     try:
         decision_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
-            derogations.record_decision(session, decision_id, new=new, actor=actor, now=now)
-            report = service.apply(
+            _decision, report = service.record_decision(
                 session,
-                derogation_id,
+                decision_id,
+                new=new,
                 public_url=http.web().values["public_url"],
                 actor=actor,
                 now=now,

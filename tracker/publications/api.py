@@ -241,6 +241,7 @@ def approve(path: LinePath, body: ApproveBody) -> dict[str, object]:
             session,
             path.line_id,
             is_confirmed=body.confirmed,
+            public_url=http.web().values["public_url"],
             actor=http.current_actor(),
             now=now,
             today=clock.paris_day(now),

@@ -29,6 +29,7 @@ from tracker.documents import queries as documents
 from tracker.documents import service as documents_service
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.effects import service as effects
 from tracker.errors import N_, Conflict, InvalidInput, check_same_request
 from tracker.publications import queries, rules
 from tracker.publications.models import LineDecision, Outcome, Publication, PublicationLine, ReadingState
@@ -322,14 +323,17 @@ def _finish(session: Session, publication: Publication, state: ReadingState, *, 
 
 
 def approve_line(
-    session: Session, line_id: UUID, *, is_confirmed: bool, actor: Actor, now: datetime, today: date
+    session: Session, line_id: UUID, *, is_confirmed: bool, public_url: str, actor: Actor, now: datetime, today: date
 ) -> LineDecision:
     """Record in the register what one line says, with the file as its document; approved again, nothing is added.
+
+    A withdrawal has its effect on the units in the same step.
 
     Args:
         session: the transaction.
         line_id: the line.
         is_confirmed: a pharmacist says that two names which differ mean one derogation.
+        public_url: address of the program, for the mails of a withdrawal.
         actor: who.
         now: when.
         today: Paris calendar.
@@ -356,7 +360,7 @@ def approve_line(
             N_("The names differ: confirm that they mean the same derogation."),
             fields={"confirmed": N_("Compare both names, then tick the box.")},
         )
-    derogation_id = _record(session, line, actor=actor, now=now, today=today)
+    derogation_id = _record(session, line, public_url=public_url, actor=actor, now=now, today=today)
     return _decide(session, line, Outcome.APPROVED, derogation_id=derogation_id, reason="", actor=actor, now=now)
 
 
@@ -418,14 +422,14 @@ def _decide(
     return decision
 
 
-def _record(session: Session, line: PublicationLine, *, actor: Actor, now: datetime, today: date) -> UUID:
+def _record(
+    session: Session, line: PublicationLine, *, public_url: str, actor: Actor, now: datetime, today: date
+) -> UUID:
     """Record what a line says in the register, and return on which derogation."""
     view = queries.get_publication(session, line.publication_id)
     listed_on = view.publication.listed_on or today
     source = f"{view.file.filename} ({listed_on:%d/%m/%Y})"
     derogation_id = line.derogation_id or _create(session, line, source=source, actor=actor, now=now)
-    if not line.is_certain:
-        _confirm_name(session, line, derogation_id, source=source, actor=actor, now=now)
     new = NewDecision(
         derogation_id=derogation_id,
         kind=rules.DECISION_KINDS[line.kind],
@@ -437,7 +441,10 @@ def _record(session: Session, line: PublicationLine, *, actor: Actor, now: datet
         added=_added(line),
         removed=(line.reference,) if line.kind is LineKind.REFERENCE_REMOVED else (),
     )
-    derogations.record_decision(session, uuid5(line.id, "decision"), new=new, actor=actor, now=now)
+    decision_id = uuid5(line.id, "decision")
+    effects.record_decision(session, decision_id, new=new, public_url=public_url, actor=actor, now=now, today=today)
+    if not line.is_certain:
+        _confirm_name(session, line, derogation_id, source=source, actor=actor, now=now)
     return derogation_id
 
 

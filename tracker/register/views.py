@@ -116,7 +116,7 @@ def _bar(found: DerogationStanding, life: Life, today: date) -> Span:
     end = found.valid_until if found.status is DerogationStatus.IN_FORCE else None
     return Span(
         label=found.designation,
-        href=url_for("derogations.show", derogation_id=found.id),
+        href=url_for("decisions.show", derogation_id=found.id),
         status=found.status.value,
         stretches=tuple(drawn),
         extended_on=life.extended_on,

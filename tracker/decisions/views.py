@@ -1,10 +1,8 @@
-"""Pages of the register: the list, one derogation as known on any day, and the forms that add to it."""
+"""One derogation as known on any day, and the forms that add to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from enum import StrEnum
-from typing import TypeVar
+from datetime import date, datetime, time
 from uuid import UUID, uuid5
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -25,6 +23,8 @@ from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationSt
 from tracker.derogations.service import NewAlias, NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents import queries as documents
 from tracker.documents.models import Document
+from tracker.effects import service as effects
+from tracker.effects.service import EffectReport
 from tracker.errors import N_, Conflict, InvalidInput, NotFound
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
@@ -32,11 +32,7 @@ from tracker.patients.queries import PatientView
 from tracker.terms import rules as terms
 from tracker.terms.rules import Conditions
 
-bp = Blueprint("derogations", __name__, template_folder="templates")
-
-_PAGE_LENGTH = 50
-_MARGIN = timedelta(days=30)
-E = TypeVar("E", bound=StrEnum)
+bp = Blueprint("decisions", __name__, template_folder="templates")
 
 _STATUS_SENTENCES: Mapping[DerogationStatus, str] = {
     DerogationStatus.IN_FORCE: N_("May be used until %(until)s, included."),
@@ -95,7 +91,7 @@ def show(derogation_id: UUID) -> Response:
     shown = [decision for decision in decisions if decision.recorded_at <= known_at]
     return make_response(
         render_template(
-            "derogations/show.html",
+            "decisions/show.html",
             sheet=sheet,
             derogation=derogation,
             status_sentence=_STATUS_SENTENCES[sheet.status],
@@ -166,7 +162,7 @@ def new_decision(derogation_id: UUID) -> Response:
     """Show the form for one more decision."""
     form = forms.DecisionForm(formdata=None, request_id=str(db.new_id()))
     context = _decision_context(derogation_id, form)
-    return make_response(render_template("derogations/new_decision.html", form=form, **context))
+    return make_response(render_template("decisions/new_decision.html", form=form, **context))
 
 
 @bp.post("/derogations/<uuid:derogation_id>/decisions/new")
@@ -176,19 +172,39 @@ def record_decision(derogation_id: UUID) -> Response:
     form = forms.DecisionForm()
     context = _decision_context(derogation_id, form)
     if not form.validate():
-        return make_response(render_template("derogations/new_decision.html", form=form, **context), 422)
+        return make_response(render_template("decisions/new_decision.html", form=form, **context), 422)
     try:
         says = _decision_of(form, derogation_id, DecisionKind(form.kind.data))
         new = replace(says, removed=form.removed(), corrects_id=form.corrected())
         decision_id = http.read_request_id(form.request_id.data)
+        now = clock.utc_now()
         with http.transaction() as session:
-            service.record_decision(session, decision_id, new=new, actor=http.current_actor(), now=clock.utc_now())
+            _decision, report = effects.record_decision(
+                session,
+                decision_id,
+                new=new,
+                public_url=http.web().values["public_url"],
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
     except (InvalidInput, Conflict) as error:
-        return http.rejected("derogations/new_decision.html", form, error, **context)
-    flash(_("The decision is recorded."), "success")
-    if new.kind in (DecisionKind.SUSPENDED, DecisionKind.WITHDRAWN):
-        flash(_("The units concerned are blocked within a minute: deliver none until then."), "warning")
-    return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
+        return http.rejected("decisions/new_decision.html", form, error, **context)
+    flash(_what_was_done(report), "success")
+    return redirect(url_for("decisions.show", derogation_id=derogation_id), code=303)
+
+
+def _what_was_done(report: EffectReport) -> str:
+    if report == EffectReport():
+        return str(_("The decision is recorded."))
+    return str(
+        _(
+            "The decision is recorded: %(held)s units held, %(lifted)s released, %(told)s people told.",
+            held=report.held_count,
+            lifted=report.lifted_count,
+            told=report.told_count,
+        )
+    )
 
 
 def _decision_context(derogation_id: UUID, form: forms.DecisionForm) -> dict[str, object]:
@@ -232,7 +248,7 @@ def new() -> Response:
     """Show the form for a new derogation."""
     form = forms.DerogationForm(formdata=None, request_id=str(db.new_id()))
     _fill_companies(form)
-    return make_response(render_template("derogations/new.html", form=form))
+    return make_response(render_template("decisions/new.html", form=form))
 
 
 @bp.post("/derogations/new")
@@ -242,7 +258,7 @@ def create() -> Response:
     form = forms.DerogationForm()
     _fill_companies(form)
     if not form.validate():
-        return make_response(render_template("derogations/new.html", form=form), 422)
+        return make_response(render_template("decisions/new.html", form=form), 422)
     actor, now = http.current_actor(), clock.utc_now()
     try:
         derogation_id = http.read_request_id(form.request_id.data)
@@ -264,9 +280,9 @@ def create() -> Response:
             decision = _decision_of(form, derogation_id, DecisionKind(form.first_decision.data))
             service.record_decision(session, uuid5(derogation_id, "decision"), new=decision, actor=actor, now=now)
     except (InvalidInput, Conflict, NotFound) as error:
-        return http.rejected("derogations/new.html", form, error)
+        return http.rejected("decisions/new.html", form, error)
     flash(_("The derogation is in the register."), "success")
-    return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
+    return redirect(url_for("decisions.show", derogation_id=derogation_id), code=303)
 
 
 def _fill_companies(form: forms.DerogationForm) -> None:
@@ -324,7 +340,7 @@ def new_alias(derogation_id: UUID) -> Response:
     """Show the form for another spelling of the designation."""
     form = forms.AliasForm(formdata=None, request_id=str(db.new_id()))
     context = _scope_context(derogation_id, clock.utc_now())
-    return make_response(render_template("derogations/new_alias.html", form=form, **context))
+    return make_response(render_template("decisions/new_alias.html", form=form, **context))
 
 
 @bp.post("/derogations/<uuid:derogation_id>/names/new")
@@ -335,16 +351,16 @@ def add_alias(derogation_id: UUID) -> Response:
     form = forms.AliasForm()
     context = _scope_context(derogation_id, now)
     if not form.validate():
-        return make_response(render_template("derogations/new_alias.html", form=form, **context), 422)
+        return make_response(render_template("decisions/new_alias.html", form=form, **context), 422)
     new = NewAlias(derogation_id, forms.words(form.name), forms.words(form.alias_source))
     try:
         alias_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
             service.add_alias(session, alias_id, new=new, actor=http.current_actor(), now=now)
     except (InvalidInput, Conflict) as error:
-        return http.rejected("derogations/new_alias.html", form, error, **context)
+        return http.rejected("decisions/new_alias.html", form, error, **context)
     flash(_("The spelling is recorded."), "success")
-    return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
+    return redirect(url_for("decisions.show", derogation_id=derogation_id), code=303)
 
 
 @bp.get("/derogations/<uuid:derogation_id>/scope/new")
@@ -353,7 +369,7 @@ def new_scope(derogation_id: UUID) -> Response:
     """Show the form for the pharmacist's reading of a scope written in words."""
     now = clock.utc_now()
     form = forms.ScopeForm(formdata=None, request_id=str(db.new_id()))
-    return make_response(render_template("derogations/new_scope.html", form=form, **_scope_context(derogation_id, now)))
+    return make_response(render_template("decisions/new_scope.html", form=form, **_scope_context(derogation_id, now)))
 
 
 @bp.post("/derogations/<uuid:derogation_id>/scope/new")
@@ -364,7 +380,7 @@ def add_scope(derogation_id: UUID) -> Response:
     form = forms.ScopeForm()
     context = _scope_context(derogation_id, now)
     if not form.validate():
-        return make_response(render_template("derogations/new_scope.html", form=form, **context), 422)
+        return make_response(render_template("decisions/new_scope.html", form=form, **context), 422)
     reading = NewScope(
         derogation_id=derogation_id,
         effective_from=form.first_day(),
@@ -376,9 +392,9 @@ def add_scope(derogation_id: UUID) -> Response:
         with http.transaction() as session:
             service.add_scope(session, request_id, new=reading, actor=http.current_actor(), now=now)
     except (InvalidInput, Conflict) as error:
-        return http.rejected("derogations/new_scope.html", form, error, **context)
+        return http.rejected("decisions/new_scope.html", form, error, **context)
     flash(_("Your reading is recorded."), "success")
-    return redirect(url_for("derogations.show", derogation_id=derogation_id), code=303)
+    return redirect(url_for("decisions.show", derogation_id=derogation_id), code=303)
 
 
 def _scope_context(derogation_id: UUID, now: datetime) -> dict[str, object]:

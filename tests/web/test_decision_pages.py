@@ -136,9 +136,7 @@ def test_an_extension_recorded_from_its_letter_turns_the_status(
         assert documents.read_content(session, kept.document_id) == PDF
 
 
-def test_who_records_a_suspension_is_told_that_the_units_are_blocked_next(
-    person: LogIn, database: db.Database, score: UUID
-) -> None:
+def test_who_records_a_suspension_is_told_what_it_did(person: LogIn, database: db.Database, score: UUID) -> None:
     alice = person(ALICE)
     alice.post(f"/derogations/{score}/decisions/new", extension())
     extended = alice.get(f"/derogations/{score}").text
@@ -146,8 +144,8 @@ def test_who_records_a_suspension_is_told_that_the_units_are_blocked_next(
     alice.post(f"/derogations/{score}/decisions/new", extension(kind="suspended", valid_until=""))
     page = alice.get(f"/derogations/{score}").text
 
-    assert "deliver none until then" not in extended
-    assert "The units concerned are blocked within a minute: deliver none until then." in page
+    assert "The decision is recorded." in extended
+    assert "The decision is recorded: 0 units held, 0 released, 3 people told." in page
     assert "kB · fingerprint" in page
 
 

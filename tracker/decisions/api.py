@@ -1,4 +1,4 @@
-"""The register for programs: the list, one derogation as known at any instant, and its decisions."""
+"""One derogation for programs, as known at any instant, and its decisions with their effect at once."""
 
 from base64 import b64decode
 from collections.abc import Sequence
@@ -20,12 +20,13 @@ from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationSt
 from tracker.derogations.service import NewAlias, NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import MAX_UPLOAD_BYTES, NewFile
+from tracker.effects import service as effects
 from tracker.errors import N_, InvalidInput
 from tracker.terms import rules as terms
 from tracker.terms.rules import Conditions, FollowUp
 
 api = APIBlueprint(
-    "derogations_api",
+    "decisions_api",
     __name__,
     url_prefix="/api/v1",
     abp_tags=[Tag(name="derogations")],
@@ -338,7 +339,11 @@ def _references(entries: Sequence[ScopeEntry], *, day: date, known_at: datetime)
 @api.post("/derogations/<uuid:derogation_id>/decisions", summary="Record a decision", responses={201: DecisionAnswer})
 @http.requires(Permission.DEROGATION_WRITE)
 def record_decision(path: DerogationPath, body: DecisionBody) -> tuple[dict[str, object], int]:
-    """Record one decision with its letter; the same id again answers the same decision."""
+    """Record one decision with its letter; the same id again answers the same decision.
+
+    The units that it stops are on hold, and those that it lets go again are free, before the answer is sent.
+    """
+    now = clock.utc_now()
     new = NewDecision(
         **body.model_dump(exclude={"id", "added", "removed", "letter", "conditions"}),
         conditions=body.conditions.value() if body.conditions else None,
@@ -348,7 +353,15 @@ def record_decision(path: DerogationPath, body: DecisionBody) -> tuple[dict[str,
         removed=tuple(body.removed),
     )
     with http.transaction() as session:
-        decision = service.record_decision(session, body.id, new=new, actor=http.current_actor(), now=clock.utc_now())
+        decision, _report = effects.record_decision(
+            session,
+            body.id,
+            new=new,
+            public_url=http.web().values["public_url"],
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
     return DecisionAnswer.model_validate(decision).model_dump(mode="json"), 201
 
 

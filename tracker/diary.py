@@ -26,7 +26,6 @@ from tracker.db import Session
 from tracker.delivery import service as delivery
 from tracker.delivery.rules import Handover, Inspected
 from tracker.demonstration import ESTABLISHMENT_ID, Content, id_of, with_days
-from tracker.derogations import service as derogations
 from tracker.derogations.rules import DecisionKind, DerogationKind
 from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
@@ -265,9 +264,7 @@ def _decide(act: Act) -> None:
         conditions=Terms(follow_up=follow_up) if follow_up else None,
         note=given["note"],
     )
-    derogations.record_decision(act.session, act.id, new=new, **act.by_whom)
-    act.session.flush()  # its effects read the decision
-    effects.apply(act.session, act.derogation(), public_url="", **act.on_day)
+    effects.record_decision(act.session, act.id, new=new, public_url="", **act.on_day)
 
 
 def _consent(act: Act) -> None:

@@ -15,6 +15,9 @@ from tracker.arrivals.rules import AnnouncedLine, Conditions, DeliveryState, Own
 from tracker.db import DirectStatement
 from tracker.errors import N_, NotFound
 
+NO_RECEPTION = N_("There is no such delivery.")
+CHOOSE_RECEPTION = N_("Open the list of deliveries and choose one.")
+
 
 class ReceptionNotFound(NotFound):
     """No such delivery in this establishment."""
@@ -110,9 +113,7 @@ def get_reception_for_update(session: Session, reception_id: UUID) -> Reception:
 
 def _existing(reception: Reception | None) -> Reception:
     if reception is None:
-        raise ReceptionNotFound(
-            N_("There is no such delivery."), next_step=N_("Open the list of deliveries and choose one.")
-        )
+        raise ReceptionNotFound(NO_RECEPTION, next_step=CHOOSE_RECEPTION)
     return reception
 
 
@@ -124,9 +125,7 @@ def is_closed(session: Session, reception_id: UUID) -> bool:
     """
     row = _BENCH.first(session, {"reception_id": reception_id})
     if row is None:
-        raise ReceptionNotFound(
-            N_("There is no such delivery."), next_step=N_("Open the list of deliveries and choose one.")
-        )
+        raise ReceptionNotFound(NO_RECEPTION, next_step=CHOOSE_RECEPTION)
     return row.closed_at is not None
 
 

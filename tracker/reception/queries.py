@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from scanners.udi import unit as unit_label
 from tracker.arrivals import queries as deliveries
 from tracker.arrivals.models import Reception
+from tracker.arrivals.queries import ReceptionNotFound
 from tracker.arrivals.rules import (
     OWNERSHIP_LABELS,
     Came,
@@ -123,6 +124,45 @@ _LINES = (
     .outerjoin(Correction, Correction.line_id == ReceptionLine.id)
 )
 _LINES_BY_ID = DirectStatement(_LINES.where(ReceptionLine.id == func.any(bindparam("line_ids", type_=ARRAY(Uuid)))))
+
+
+_BENCH = DirectStatement(
+    select(
+        Reception.closed_at,
+        select(ReceptionLine.id)
+        .where(ReceptionLine.id == func.any(bindparam("line_ids", type_=ARRAY(Uuid))))
+        .exists()
+        .label("has_lines"),
+    )
+    .where(Reception.id == bindparam("reception_id"))
+    .with_for_update(read=True, of=Reception)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the bench finds before it judges boxes."""
+
+    is_closed: bool
+    has_lines: bool
+    """Some of the boxes have a line already: the request was sent before."""
+
+
+def find_bench(session: Session, reception_id: UUID, line_ids: Sequence[UUID]) -> Bench:
+    """Return how a delivery stands; an open one is closed by nobody before the transaction ends.
+
+    Args:
+        session: a transaction that holds the lock of the requests (``devices.service.lock_identities``).
+        reception_id: the delivery.
+        line_ids: of the boxes, in any delivery.
+
+    Raises:
+        ReceptionNotFound: there is none with this id here.
+    """
+    row = _BENCH.first(session, {"reception_id": reception_id, "line_ids": list(line_ids)})
+    if row is None:
+        raise ReceptionNotFound(deliveries.NO_RECEPTION, next_step=deliveries.CHOOSE_RECEPTION)
+    return Bench(row.closed_at is not None, row.has_lines)
 
 
 def find_lines(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, LineView]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from tracker.arrivals import service as delivery_service
 from tracker.arrivals.queries import Said
 from tracker.arrivals.rules import Came
 from tracker.audit import service as audit
+from tracker.db import DirectStatement
 from tracker.devices import service as device_service
 from tracker.devices.rules import (
     EntryMethod,
@@ -37,7 +40,7 @@ from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_r
 from tracker.findings.rules import FINDINGS, Outcome
 from tracker.receipts import service as receipts_service
 from tracker.reception import queries, rules
-from tracker.reception.models import Correction, ReceptionLine
+from tracker.reception.models import Correction
 from tracker.reception.queries import LineView
 from tracker.verdicts import queries as verdicts
 from tracker.verdicts.queries import Assessment, Box, Question
@@ -171,15 +174,10 @@ def receive_many(
     device_service.lock_identities(
         session, [_identity(arrival) for arrival in arrivals], establishment_id=actor.establishment_id
     )
-    is_closed = deliveries.is_closed(session, reception_id)
-    earlier = queries.find_lines(session, [arrival.line_id for arrival in arrivals])
-    for arrival in arrivals:
-        if arrival.line_id in earlier:
-            _check_same(earlier[arrival.line_id], arrival, reception_id=reception_id)
-    if earlier:
-        check_same_request(is_same=len(earlier) == len(arrivals))
-        return [earlier[arrival.line_id] for arrival in arrivals]
-    delivery_service.check_open(is_closed=is_closed)
+    bench = queries.find_bench(session, reception_id, [arrival.line_id for arrival in arrivals])
+    if bench.has_lines:
+        return _earlier_lines(session, arrivals, reception_id=reception_id)
+    delivery_service.check_open(is_closed=bench.is_closed)
     said = deliveries.find_said_in_turn(session, reception_id)
     question = Question(Purpose.RECEIVE, today, now, said.reasoned_derogation_ids)
     assessments = verdicts.assess_many(session, [arrival.box for arrival in arrivals], question=question)
@@ -189,6 +187,15 @@ def receive_many(
     for arrival, found in judged:
         _check_counted(arrival.box, found)
     return _write(session, reception_id, judged, actor=actor, now=now)
+
+
+def _earlier_lines(session: Session, arrivals: Sequence[Arrival], *, reception_id: UUID) -> list[LineView]:
+    """Return the lines that the same request made the first time."""
+    earlier = queries.find_lines(session, [arrival.line_id for arrival in arrivals])
+    check_same_request(is_same=len(earlier) == len(arrivals))
+    for arrival in arrivals:
+        _check_same(earlier[arrival.line_id], arrival, reception_id=reception_id)
+    return [earlier[arrival.line_id] for arrival in arrivals]
 
 
 def _in_delivery(assessments: Sequence[Assessment], said: Said, came: Sequence[Came]) -> list[Assessment]:
@@ -263,7 +270,7 @@ def _write(
             unit = units[receipts[arrival.line_id].device_id]
             line = replace(line, device_id=unit.id, unit_number=unit.number)
         lines.append(line)
-    _add_lines(session, lines, actor=actor)
+    _add_lines(session, reception_id, lines, actor=actor, now=now)
     return lines
 
 
@@ -363,35 +370,50 @@ def _line(
     )
 
 
-def _add_lines(session: Session, lines: Sequence[LineView], *, actor: Actor) -> None:
-    rows = [
-        {
-            "id": line.id,
-            "establishment_id": actor.establishment_id,
-            "reception_id": line.reception_id,
-            "device_id": line.device_id,
-            "definition_id": line.definition_id,
-            "derogation_id": line.derogation_id,
-            "outcome": line.outcome,
-            "findings": [finding.as_json() for finding in line.findings],
-            "entry_method": line.entry_method,
-            "raw_scan": line.raw_scan,
-            "calibration_id": line.reader.calibration_id,
-            "keyed_scan": _kept(line.keyed) or None,
-            "lot_number": line.lot_number,
-            "serial_number": line.serial_number,
-            "expiration_date": line.expiration_date,
-            "at": line.at,
-            "actor_id": actor.id,
-            "actor_name": actor.display_name,
-        }
-        for line in lines
-    ]
-    kept = session.scalars(_NEW_LINE, rows).all()
-    check_same_request(is_same=len(kept) == len(rows))  # an id of another establishment, which nobody sees here
+_NEW_LINES = DirectStatement(
+    text(
+        "insert into reception_line (id, establishment_id, reception_id, device_id, definition_id, derogation_id,"
+        " outcome, findings, entry_method, raw_scan, calibration_id, keyed_scan, lot_number, serial_number,"
+        " expiration_date, at, actor_id, actor_name)"
+        " select id, :establishment_id, :reception_id, device_id, definition_id, derogation_id, outcome, findings,"
+        " entry_method, decode(raw_scan, 'hex'), calibration_id, decode(keyed_scan, 'hex'), lot_number, serial_number,"
+        " expiration_date, :now, :actor_id, :actor_name from jsonb_to_recordset(:lines) as one(id uuid, device_id uuid,"
+        " definition_id uuid, derogation_id uuid, outcome text, findings jsonb, entry_method text, raw_scan text,"
+        " calibration_id uuid, keyed_scan text, lot_number text, serial_number text, expiration_date date)"
+        " on conflict do nothing returning id"
+    ).bindparams(bindparam("lines", type_=JSONB))
+)
 
 
-_NEW_LINE = upsert(ReceptionLine).on_conflict_do_nothing().returning(ReceptionLine.id)
+def _add_lines(session: Session, reception_id: UUID, lines: Sequence[LineView], *, actor: Actor, now: datetime) -> None:
+    values = {
+        "establishment_id": actor.establishment_id,
+        "reception_id": reception_id,
+        "now": now,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+        "lines": [_line_row(line) for line in lines],
+    }
+    kept = _NEW_LINES.rows(session, values)
+    check_same_request(is_same=len(kept) == len(lines))  # an id of another establishment, which nobody sees here
+
+
+def _line_row(line: LineView) -> dict[str, object]:
+    return {
+        "id": str(line.id),
+        "device_id": line.device_id and str(line.device_id),
+        "definition_id": line.definition_id and str(line.definition_id),
+        "derogation_id": line.derogation_id and str(line.derogation_id),
+        "outcome": line.outcome.value,
+        "findings": [finding.as_json() for finding in line.findings],
+        "entry_method": line.entry_method.value,
+        "raw_scan": None if line.raw_scan is None else line.raw_scan.hex(),
+        "calibration_id": line.reader.calibration_id and str(line.reader.calibration_id),
+        "keyed_scan": _kept(line.keyed).hex() or None,
+        "lot_number": line.lot_number,
+        "serial_number": line.serial_number,
+        "expiration_date": line.expiration_date and line.expiration_date.isoformat(),
+    }
 
 
 def correct_line(

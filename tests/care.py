@@ -1,5 +1,6 @@
 """Makers of patients and uses, for the tests of the rooms that stand on them."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from tracker.derogations import service as register
 from tracker.devices import service as devices
 from tracker.devices.queries import get_unit_by_id
 from tracker.devices.rules import use_event
+from tracker.outcomes import service as outcomes
+from tracker.outcomes.rules import ExplantationCause, FailureCause, Fate, NewExplantation, NewFailure, Stage
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
 from tracker.use.models import DeviceUse
@@ -98,6 +101,31 @@ def make_use(
     )
     devices.mark_used(session, device_id, event=use_event(unit.definition.kind), reason="", actor=actor, now=NOW)
     return use_id
+
+
+def make_failure(
+    session: Session, number: str, *, patient_id: UUID | None = None, actor: Actor = CHARLIE, **changes: object
+) -> UUID:
+    """Record that a unit broke while it was tried, or opened where no patient is named, and return the id of that."""
+    new = NewFailure(
+        unit_number=number,
+        failed_on=TODAY,
+        stage=Stage.TRIED if patient_id else Stage.OPENED,
+        cause=FailureCause.DAMAGED,
+        operator_id=CHARLIE.id,
+        ward_id=THEATRE,
+        patient_id=patient_id,
+    )
+    new = replace(new, **changes)  # type: ignore[arg-type] # names of fields
+    return outcomes.record_failure(session, db.new_id(), new=new, actor=actor, now=NOW, today=TODAY).id
+
+
+def make_explantation(session: Session, use_id: UUID, *, actor: Actor = CHARLIE, **changes: object) -> UUID:
+    """Record that an implant was taken out, and return the id of that."""
+    new = NewExplantation(TODAY, ExplantationCause.LOOSENING, CHARLIE.id, fate=Fate.KEPT)
+    new = replace(new, **changes)  # type: ignore[arg-type] # names of fields
+    made = outcomes.record_explantation(session, db.new_id(), use_id=use_id, new=new, actor=actor, now=NOW, today=TODAY)
+    return made.id
 
 
 NOTICE = NoticeTexts(

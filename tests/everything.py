@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from scanners import scan
 from tests import lists
-from tests.care import make_consent, make_notice, make_patient, make_use
+from tests.care import make_consent, make_explantation, make_failure, make_notice, make_patient, make_use
 from tests.dossiers import make_given, make_request
 from tests.hospital import (
     ALICE,
@@ -158,6 +158,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "patient_id": patient,
         "notice_id": notice,
         "use_id": use,
+        "failure_id": make_failure(session, make_unit(session, definition, lot_number="B3").number, patient_id=patient),
         "operation_id": operation.id,
         "incident_id": incident,
         "recap_id": _recap(session, derogation),
@@ -187,9 +188,19 @@ def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]
     make_unit(session, other, lot_number=None, serial_number="S" * 20, expiration_date=TODAY)
     given = make_given(session, kind=DerogationKind.PARTIAL_REVISION, manufacturer_id=maker)
     _report(session, things)
-    used = devices.get_unit_by_id(session, session.query(DeviceUse.device_id).scalar())
+    used = devices.get_unit_by_id(session, session.get_one(DeviceUse, things["use_id"]).device_id)
     units = {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
-    return {**units, "given": given}
+    explanted = _explanted(session, things)
+    return {**units, "given": given, "explanted": explanted}
+
+
+def _explanted(session: Session, things: Mapping[str, Any]) -> UUID:
+    """Implant a unit, take it out again, and return the id of its use."""
+    unit = make_unit(session, things["definition_id"], lot_number="C4")
+    ids = {"patient_id": things["patient_id"], "derogation_id": things["derogation_id"]}
+    use_id = make_use(session, unit.id, **ids)
+    make_explantation(session, use_id, note="moved by two millimetres")
+    return use_id
 
 
 def _box(session: Session, reception_id: UUID, raw: str) -> LineView:

@@ -68,6 +68,8 @@ from tracker.organisation import views as organisation_views
 from tracker.orientation import api as orientation_api
 from tracker.orientation import views as orientation_views
 from tracker.outbox import views as outbox_views
+from tracker.outcomes import api as outcomes_api
+from tracker.outcomes import views as outcomes_views
 from tracker.patients import views as patients_views
 from tracker.publications import api as publications_api
 from tracker.publications import views as publications_views
@@ -364,6 +366,7 @@ _VIEWS = (
     stocktaking_views.bp,
     unidentified_views.bp,
     upkeep_views.bp,
+    outcomes_views.bp,
     use_views.bp,
     vigilance_views.bp,
     workstations_views.bp,
@@ -395,6 +398,7 @@ _APIS = (
     requests_api.api,
     unidentified_api.api,
     upkeep_api.api,
+    outcomes_api.api,
     use_api.api,
     vigilance_api.api,
     workstations_api.api,

@@ -108,7 +108,7 @@ _BELONGS = {
     "consents": "patients.index",
     "consents.notices": "register.index",
     "consents.new_notice": "register.index",
-    "use.show": "use.index",
+    "outcomes": "use.index",
     "use.make_papers": "use.index",
     "followups": "vigilance.index",
 }

@@ -62,6 +62,8 @@ ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "dispositions.choose": ({"number": "{released}"},),
     "operations.new": ({"patient": "{patient_id}"},),
     "orientation.ask": ({"a": "manufacturer_gone", "sent": "1"},),
+    "outcomes.new_failure": ({"unit": "{released}", "patient": "{patient_id}"},),
+    "outcomes.show_use": ({"use_id": "{explanted}"},),
     "recaps.new": ({"derogation": "{derogation_id}"},),
     "reception.enter_by_hand": ({"line": "{box_id}"},),
     "register.index": ({"q": "nothing like it"},),
@@ -71,7 +73,7 @@ ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "unidentified.put_aside": ({"line": "{box_id}", "reception": "{reception_id}"},),
     "use.gate": ({"patient": "{patient_id}"}, {"patient": "{patient_id}", "unit": "{released}"}),
     "vigilance.new": ({"unit": "{used}"},),
-    "vigilance.recall": ({"lot": "B2"}, {"lot": "B2", "definition": "{definition_id}"}),
+    "vigilance.recall": ({"lot": "B2"}, {"lot": "B2", "definition": "{definition_id}"}, {"lot": "C4"}),
 }
 """Pages that are walked again: for another thing, or asked for more."""
 PROBLEMS = (("/nothing", 404), ("/people", 403), ("/which-route?sent=0", 422), ("/derogations?status=never", 422))

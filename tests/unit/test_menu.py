@@ -37,7 +37,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("decisions.show", ["/register.index"]),
         ("consents.index", ["/patients.index"]),
         ("consents.notices", ["/register.index"]),
-        ("use.show", ["/use.index"]),
+        ("outcomes.show_use", ["/use.index"]),
     ],
 )
 def test_one_place_at_most_is_the_present_one(endpoint: str, entry: list[str]) -> None:

@@ -19,7 +19,7 @@ from tracker.alerts.models import DerogationWarning, OperationWarning
 from tracker.alerts.rules import EndFacts
 from tracker.audit import service as audit
 from tracker.derogations import queries as derogations
-from tracker.derogations.queries import DerogationStanding
+from tracker.derogations.queries import DerogationStanding, paris_day
 from tracker.derogations.rules import DerogationStatus
 from tracker.followups import queries as followups
 from tracker.followups.rules import sent_before
@@ -30,7 +30,6 @@ from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
 from tracker.outbox.rules import MessageKind, MessageNotWaiting
 from tracker.outbox.service import NewMessage
-from tracker.vigilance.queries import paris_day
 from tracker.vigilance.rules import ReportRecipient
 
 _TEMPLATES = Path(__file__).parent / "templates" / "alerts"

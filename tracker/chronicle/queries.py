@@ -13,6 +13,7 @@ from tracker.devices.queries import UnitView
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.labels import queries as labels
+from tracker.outcomes import queries as outcomes
 from tracker.reception import queries as reception
 from tracker.stocktaking import queries as counts
 from tracker.unidentified import queries as tray
@@ -42,7 +43,7 @@ class Chronicle:
 
 
 def chronicle_of(session: Session, unit: UnitView, *, actor: Actor) -> Chronicle:
-    """Return everything that happened to a unit and that the actor may read; at most twelve statements.
+    """Return everything that happened to a unit and that the actor may read; at most fourteen statements.
 
     A use needs the permission to read uses, an incident that to read incidents.
     """
@@ -58,7 +59,7 @@ def chronicle_of(session: Session, unit: UnitView, *, actor: Actor) -> Chronicle
         *_sightings(session, unit),
     ]
     if actor.can(Permission.USE_READ):
-        entries.extend(_uses(session, unit))
+        entries.extend([*_uses(session, unit), *_outcomes(session, unit)])
     if actor.can(Permission.INCIDENT_READ):
         entries.extend(_incidents(session, unit))
     return Chronicle(in_order(entries), holds, photos)
@@ -124,6 +125,17 @@ def _uses(session: Session, unit: UnitView) -> Iterator[Entry]:
     for use in reversed(uses.list_uses_of_device(session, unit.id, limit=MOST_USES)):
         data = {"intervention": use.intervention.value, "on": use.used_on.isoformat(), "operator": use.operator_name}
         yield Entry(use.recorded_at, Kind.USE, use.recorded_by_name, data, use.id)
+
+
+def _outcomes(session: Session, unit: UnitView) -> Iterator[Entry]:
+    failure = outcomes.find_failure(session, unit.id)
+    if failure is not None:
+        data = {"failure": failure.cause.value, "on": failure.failed_on.isoformat(), "operator": failure.operator_name}
+        yield Entry(failure.recorded_at, Kind.FAILURE, failure.recorded_by_name, data, failure.id)
+    gone = outcomes.find_explantation(session, unit.id)
+    if gone is not None:
+        data = {"explantation": gone.cause.value, "on": gone.explanted_on.isoformat(), "operator": gone.operator_name}
+        yield Entry(gone.recorded_at, Kind.EXPLANTATION, gone.recorded_by_name, data, gone.use_id)
 
 
 def _incidents(session: Session, unit: UnitView) -> Iterator[Entry]:

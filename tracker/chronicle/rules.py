@@ -23,6 +23,8 @@ class Kind(enum.StrEnum):
     PHOTO = "photo"
     COUNT = "count"
     USE = "use"
+    FAILURE = "failure"
+    EXPLANTATION = "explantation"
     INCIDENT = "incident"
 
 
@@ -37,6 +39,8 @@ LABELS: Mapping[Kind, str] = {
     Kind.PHOTO: N_("Photo kept"),
     Kind.COUNT: N_("Seen in a stock count"),
     Kind.USE: N_("Use: %(intervention)s"),
+    Kind.FAILURE: N_("Opened, not implanted"),
+    Kind.EXPLANTATION: N_("Explantation"),
     Kind.INCIDENT: N_("Incident %(number)s declared"),
 }
 """Words of every kind but movements, which have the words of their event; filled with the entry's data."""

@@ -22,6 +22,7 @@ from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
 from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
+from tracker.outcomes.rules import EXPLANTATION_LABELS, FAILURE_LABELS, ExplantationCause, FailureCause
 from tracker.use.rules import INTERVENTION_LABELS, Intervention
 
 bp = Blueprint("chronicle", __name__, template_folder="templates")
@@ -151,6 +152,8 @@ def _detail(entry: Entry) -> str:
         _("on %(day)s", day=http.written_day(date.fromisoformat(data["on"]))) if data.get("on") else "",
         _("operator: %(name)s", name=data["operator"]) if data.get("operator") else "",
         _(rules.CAUSE_LABELS[HoldCause(data["cause"])]) if data.get("cause") else "",
+        _(FAILURE_LABELS[FailureCause(data["failure"])]) if data.get("failure") else "",
+        _(EXPLANTATION_LABELS[ExplantationCause(data["explantation"])]) if data.get("explantation") else "",
         _spoken(data.get("reason", "")),
     ]
     return ", ".join(part for part in parts if part)
@@ -171,7 +174,9 @@ _FOLLOWED: Mapping[Kind, tuple[str, str, Permission]] = {
     Kind.ARRIVAL: ("reception.show", "reception_id", Permission.RECEPTION_WRITE),
     Kind.COUNT: ("stocktaking.show", "count_id", Permission.STOCK_COUNT),
     Kind.PHOTO: ("documents.show", "document_id", Permission.DEROGATION_READ),
-    Kind.USE: ("use.show", "use_id", Permission.USE_READ),
+    Kind.USE: ("outcomes.show_use", "use_id", Permission.USE_READ),
+    Kind.FAILURE: ("outcomes.show_failure", "failure_id", Permission.USE_READ),
+    Kind.EXPLANTATION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.INCIDENT: ("vigilance.show", "incident_id", Permission.INCIDENT_READ),
 }
 """Page to which an entry can be followed, the variable that its address takes, and who may open it."""

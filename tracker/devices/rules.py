@@ -146,6 +146,7 @@ REASON_LABELS: Mapping[str, str] = {
     "derogation-reinstated": N_("the derogation is in force again"),
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
+    "not-implanted": N_("the unit was opened and not implanted"),
     "stays-in-service": N_("equipment and software stay in service after a use"),
     "partial_revision": N_("partial revision of an implanted system"),
     "first_implantation": N_("first implantation"),
@@ -191,7 +192,8 @@ _LEAVES_THE_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT, Event.STOCK_
 
 
 LEFT_STOCK = "left-stock"
-"""Why a hold is closed with the unit that leaves."""
+NOT_IMPLANTED = "not-implanted"
+"""Why a hold is closed: with the unit that leaves, with the one that was opened and is lost."""
 
 GONE = frozenset({UnitState.RETURNED, UnitState.DESTROYED})
 """States of what has left the hospital for good: nothing can be blocked there any more."""

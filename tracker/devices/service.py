@@ -204,6 +204,23 @@ def mark_used(
     return state
 
 
+def mark_failed(session: Session, unit: UnitView, *, actor: Actor, now: datetime) -> UnitState:
+    """Record that the implantation of a locked unit failed; the caller's action checks the permission.
+
+    Its holds close with it: nothing is left to block.
+
+    Raises:
+        EventNotPossible: the unit is neither released nor delivered.
+    """
+    failed = NewMovement(db.new_id(), Event.FAILED_IMPLANTATION)
+    state = _move(session, unit, new=failed, actor=actor, now=now)
+    for hold in unit.holds:
+        _close(session, hold.id, unit=unit, reason=rules.NOT_IMPLANTED, actor=actor, now=now)
+    told = {"number": unit.number, "state": state.value}
+    audit.append(session, actor=actor, action="unit:failed", subject=f"device:{unit.id}", details=told, now=now)
+    return state
+
+
 def set_present(
     session: Session, device_id: UUID, *, software_version: str | None = None, place: str | None = None
 ) -> None:

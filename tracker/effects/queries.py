@@ -26,6 +26,7 @@ from tracker.effects.models import Effect, source_ref
 from tracker.operations import queries as operations
 from tracker.operations.queries import OperationLine
 from tracker.organisation.models import Ward
+from tracker.outcomes.models import Explantation
 from tracker.terms import rules as terms
 from tracker.use.models import DeviceUse
 
@@ -220,7 +221,8 @@ def _consented(session: Session, derogation_id: UUID) -> list[UUID]:
 
 
 def _implanted(session: Session, derogation_id: UUID) -> list[UUID]:
-    statement = select(DeviceUse.patient_id).where(DeviceUse.derogation_id == derogation_id).distinct()
+    explanted = select(Explantation.id).where(Explantation.device_id == DeviceUse.device_id).exists()
+    statement = select(DeviceUse.patient_id).where(DeviceUse.derogation_id == derogation_id, ~explanted).distinct()
     return list(session.scalars(statement.order_by(DeviceUse.patient_id)))
 
 

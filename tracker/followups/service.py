@@ -11,6 +11,7 @@ from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.derogations import queries as derogations
 from tracker.documents import service as documents
 from tracker.documents.service import NewFile
 from tracker.errors import N_, InvalidInput, check_same_request
@@ -75,7 +76,7 @@ def record_event(
         facts,
         progress=progress(session, incident_id),
         state=queries.first_state(dossier),
-        declared_on=vigilance.paris_day(dossier.incident.declared_at),
+        declared_on=derogations.paris_day(dossier.incident.declared_at),
         today=today,
     )
     document = None

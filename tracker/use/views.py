@@ -19,7 +19,6 @@ from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Finding
-from tracker.documents import queries as documents
 from tracker.documents.documents import Locale
 from tracker.errors import N_, Conflict, InvalidInput, NotFound, RuleRefused, TraceError
 from tracker.organisation import queries as organisation
@@ -27,7 +26,7 @@ from tracker.patients import queries as patients
 from tracker.patients import service as patient_service
 from tracker.patients.queries import PatientView
 from tracker.use import forms, queries, service
-from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side, UseRefused, WordedFinding, worded
+from tracker.use.rules import INTERVENTION_LABELS, Intervention, UseRefused, WordedFinding, worded
 from tracker.use.service import NewUse, PapersOfUse, Question
 from tracker.workstations.forms import read_typed
 
@@ -326,37 +325,6 @@ def _cursor(day: str | None, use_id: UUID | None) -> tuple[date, UUID] | None:
         return (date.fromisoformat(day), use_id) if day and use_id else None
     except ValueError:
         return None
-
-
-@bp.get("/uses/<uuid:use_id>")
-@http.requires(Permission.USE_READ)
-def show(use_id: UUID) -> Response:
-    """Show one use with its papers."""
-    actor = http.current_actor()
-    with http.transaction() as session:
-        line = queries.get_use(session, use_id)
-        patient = patient_service.open_patient(session, line.use.patient_id, actor=actor, now=clock.utc_now())
-        operator = accounts.get_person(session, line.use.operator_id)
-        ward = organisation.get_ward(session, line.use.ward_id)
-        papers = documents.list_documents(session, f"use:{use_id}")
-        derogation = derogations.get_derogation(session, line.use.derogation_id)
-    page = render_template(
-        "use/show.html",
-        line=line,
-        use=line.use,
-        used_time=f"{line.use.used_at.astimezone(clock.PARIS):%H:%M}" if line.use.used_at else None,
-        patient=patient,
-        ward=ward,
-        papers=papers,
-        derogation=derogation,
-        side_word=_(SIDE_LABELS[Side(line.use.side)]),
-        intervention_word=_(INTERVENTION_LABELS[line.use.intervention]),
-        rpps=operator.rpps or "",
-        findings=_shown(tuple([Finding(item["code"], item["data"]) for item in line.use.findings])),
-        may_write=actor.can(Permission.USE_WRITE),
-        may_declare=actor.can(Permission.INCIDENT_DECLARE),
-    )
-    return make_response(page)
 
 
 @bp.post("/uses/<uuid:use_id>/papers")

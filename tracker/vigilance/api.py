@@ -98,6 +98,7 @@ class RecalledUseAnswer(BaseModel):
     use_id: UUID
     unit_number: str
     used_on: date
+    explanted_on: date | None = Field(description="Day on which it was taken out again; null while it is carried")
     patient_id: UUID
 
 
@@ -107,7 +108,7 @@ class RecallAnswer(BaseModel):
     lot: str
     is_lot_held: bool
     usable_count: int = Field(description="Units that nothing stops somebody from using")
-    patient_count: int
+    patient_count: int = Field(description="Patients who carry a unit, or for whom one was used; not the explanted")
     units: list[RecalledUnitAnswer] = Field(description="Each unit once, with its last use")
     uses: list[RecalledUseAnswer] = Field(description="Every use, latest first: equipment and software have several")
 
@@ -153,14 +154,16 @@ def recall(query: RecallQuestion) -> dict[str, object]:
         usable_count=view.usable_count,
         patient_count=len({unit.patient.id for unit in view.carriers if unit.patient}),
         units=[_unit(unit) for unit in view.units],
-        uses=[_use(line) for line in view.carriers],
+        uses=[_use(line) for line in view.uses],
     )
     return answer.model_dump(mode="json")
 
 
 def _use(line: RecalledUnit) -> RecalledUseAnswer:
-    told = {"use_id": line.use_id, "used_on": line.used_on, "patient_id": line.patient.id if line.patient else None}
-    return RecalledUseAnswer.model_validate({**told, "unit_number": line.number})
+    days = {"used_on": line.used_on, "explanted_on": line.explanted_on}
+    patient_id = line.patient.id if line.patient else None
+    told = {"use_id": line.use_id, "unit_number": line.number, "patient_id": patient_id, **days}
+    return RecalledUseAnswer.model_validate(told)
 
 
 def _unit(unit: RecalledUnit) -> RecalledUnitAnswer:

@@ -28,6 +28,7 @@ from tracker.organisation import queries as organisation
 from tracker.organisation.models import Establishment, Ward
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageState
+from tracker.outcomes.models import Explantation
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.use.models import DeviceUse
@@ -139,6 +140,7 @@ class RecalledUnit:
     use_id: UUID | None
     used_on: date | None
     operator_name: str | None
+    explanted_on: date | None
 
     @property
     def number(self) -> str:
@@ -178,6 +180,11 @@ class RecallView:
 
     @property
     def carriers(self) -> tuple[RecalledUnit, ...]:
+        """Return the uses of what was not taken out of its patient again, latest first."""
+        return tuple(line for line in self.uses if line.explanted_on is None)
+
+    @property
+    def uses(self) -> tuple[RecalledUnit, ...]:
         """Return the uses for a patient, latest first."""
         used = [line for line in self.lines if line.patient is not None]
         return tuple(sorted(used, key=lambda unit: (unit.used_on or date.min, unit.sequence), reverse=True))
@@ -201,11 +208,6 @@ class RecallView:
 
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
-
-
-def paris_day(instant: datetime) -> date:
-    """Return the calendar day in Paris at an instant."""
-    return instant.astimezone(_PARIS).date()
 
 
 def lock_incident(session: Session, incident_id: UUID) -> None:
@@ -280,7 +282,7 @@ def get_dossier(session: Session, incident_id: UUID, *, known_at: datetime) -> D
         establishment=organisation.get_establishment(session, incident.establishment_id),
         reporter=accounts.get_person(session, incident.declared_by_id),
         held_count=_count_held(session, unit, incident_id),
-        is_lot_held=_is_lot_held(session, unit),
+        is_lot_held=_count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
         reports=tuple(list_reports(session, incident_id)),
     )
 
@@ -354,10 +356,6 @@ def _count_held(session: Session, unit: UnitView, incident_id: UUID) -> int:
         .where(same_lot, Hold.source_ref == f"incident:{incident_id}")
     )
     return session.scalar(statement) or 0
-
-
-def _is_lot_held(session: Session, unit: UnitView) -> bool:
-    return _count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0
 
 
 def _count_lot_holds(session: Session, lot_number: str, definition_id: UUID | None) -> int:
@@ -482,12 +480,14 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
             DeviceUse.id,
             DeviceUse.used_on,
             DeviceUse.operator_name,
+            Explantation.explanted_on,
             DeviceUse.patient_id,
         )
         .select_from(Device)
         .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .outerjoin(DeviceUse, DeviceUse.device_id == Device.id)
+        .outerjoin(Explantation, Explantation.device_id == Device.id)
         .where(Device.lot_number == lot_number)
         .order_by(Device.sequence, DeviceUse.ordinal)
     )

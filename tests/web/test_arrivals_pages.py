@@ -367,3 +367,39 @@ def test_what_of_a_loan_is_unused_goes_back_and_is_listed(person: LogIn, program
     assert person(CHARLIE).post(f"{address}/returns", {"unit": [second], "reason": "x"}).status_code == 403
     assert person(GUY).get(f"{address}/unused").status_code == 404
     assert "Nothing of this delivery is unused" in alice.get(f"{open_one(alice)}/unused").text
+
+
+def test_expected_references_that_the_catalogue_lacks_are_kept_and_told_until_they_are_added(
+    person: LogIn, database: db.Database
+) -> None:
+    alice = person(ALICE)
+    address = open_one(alice)
+    with db.transaction(database, HOSPITAL_A) as session:
+        make_definition(session, reference="R-9", udi_di=None, manufacturer_id=make_manufacturer(session, "Serf"))
+    lines = f"{REFERENCE.lower()};;1\nNOWHERE-1;;2\nr-9 ;;1"
+
+    typed = send(alice, address, step="look", lines=lines).text
+    imported = send(alice, address, step="keep", file=(io.BytesIO(b"reference,quantity\nNOWHERE-2,2\n"), "x.csv")).text
+    kept = send(alice, address, step="keep", lines=lines)
+    pages = [alice.get(address).text, alice.get(f"{address}/announced").text]
+    with db.transaction(database, HOSPITAL_A) as session:
+        make_definition(session, reference="NOWHERE-1", udi_di=None)
+    added = alice.get(address).text
+
+    assert kept.status_code == 303
+    assert "not in the catalogue: 1" in imported
+    for page in (typed, *pages):
+        assert "not in the catalogue: 1" in page
+        assert "/definitions/new?reference=NOWHERE-1" in page
+    assert "not in the catalogue" not in added
+
+
+def test_a_program_is_told_which_announced_references_the_catalogue_lacks(
+    person: LogIn, program: Callable[[object], Program]
+) -> None:
+    delivery = open_one(person(ALICE)).rpartition("/")[2]
+    body = {"id": str(db.new_id()), "lines": [{"reference": "NOWHERE-1", "lot": "", "count": 2}]}
+
+    answer = program(ALICE).post(f"/api/v1/receptions/{delivery}/announcements", body)
+
+    assert answer.get_json()["unknown_references"] == ["NOWHERE-1"]

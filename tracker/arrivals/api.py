@@ -26,6 +26,7 @@ from tracker.arrivals.rules import (
     Ownership,
     Seen,
 )
+from tracker.catalogue import queries as catalogue
 
 api = APIBlueprint(
     "arrivals_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -117,6 +118,7 @@ class AnnouncementAnswer(BaseModel):
     reception_id: UUID
     replaces_id: UUID | None
     lines: list[AnnouncedLineBody]
+    unknown_references: list[str] = Field(default=[], description="Not in the catalogue: their boxes will be refused")
     at: datetime
     actor_name: str
 
@@ -240,4 +242,6 @@ def create_announcement(path: ReceptionPath, body: AnnouncementBody) -> dict[str
             actor=http.current_actor(),
             now=clock.utc_now(),
         )
-        return AnnouncementAnswer.model_validate(kept, from_attributes=True).model_dump(mode="json")
+        unknown = catalogue.list_unknown(session, [one.reference for one in lines])
+        answer = AnnouncementAnswer.model_validate(kept, from_attributes=True)
+    return answer.model_copy(update={"unknown_references": unknown}).model_dump(mode="json")

@@ -1,5 +1,6 @@
 """Pages of deliveries: open one, say what it holds and how it looks, keep what a clinician wrote, close it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from tracker.actor import Permission
 from tracker.arrivals import forms, queries, rules, service
 from tracker.arrivals.models import Reception
 from tracker.arrivals.rules import AnnouncedChanged, AnnouncedLine, BadLine, Closing
+from tracker.catalogue import queries as catalogue
 from tracker.derogations import queries as derogations
 from tracker.errors import Conflict, InvalidInput
 
@@ -146,7 +148,7 @@ def announced(reception_id: UUID) -> Response:
     if request.method == "GET":
         form.request_id.data = str(db.new_id())
         form.show(last)
-        return _announced_page(form, reception)
+        return _announced_page(form, reception, kept=queries.lines_of(last))
     file = request.files.get("file")
     has_file = file is not None and bool(file.filename)
     try:
@@ -166,7 +168,10 @@ def _announced_page(
     *,
     good: list[AnnouncedLine] | None = None,
     bad: list[BadLine] | None = None,
+    kept: Sequence[AnnouncedLine] = (),
 ) -> Response:
+    with http.transaction() as session:
+        unknown = catalogue.list_unknown(session, [one.reference for one in good or kept])
     told = [ShownBadLine(one.number, _(rules.LINE_ERRORS[one.code]) % one.data) for one in bad or ()]
     page = render_template(
         "arrivals/announced.html",
@@ -174,6 +179,7 @@ def _announced_page(
         reception=reception,
         good=good or (),
         bad=told,
+        unknown=unknown,
         is_looked_at=good is not None,
     )
     return make_response(page, 422 if told else 200)

@@ -1,6 +1,6 @@
 """Reads of the catalogue: what a code names, definitions by reference, manufacturers by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -106,6 +106,25 @@ def find_definitions(session: Session, *, udi_di: str | None, reference: str | N
     """Return the definitions that a code names: those of the UDI-DI where there is one, else those of the reference."""
     rows = session.execute(_IDENTIFIED, {"udi_di": udi_di, "reference": reference}).all()
     return [read_definition(row) for row in best_found(rows)]
+
+
+def list_unknown(session: Session, references: Collection[str]) -> list[str]:
+    """Return those references that no definition has, in their order: one statement, whatever their number.
+
+    Spaces and capitals do not count, as far as the catalogue writes capitals, as manufacturers mostly do.
+    """
+    spellings = {reference: _spellings(reference) for reference in references}
+    asked = sorted(set().union(*spellings.values()))
+    statement = select(DefinitionIdentifier.value).where(
+        DefinitionIdentifier.kind == IdentifierKind.REFERENCE, DefinitionIdentifier.value.in_(asked)
+    )
+    known = set(session.scalars(statement)) if asked else set()
+    return [reference for reference, spelled in spellings.items() if not spelled & known]
+
+
+def _spellings(reference: str) -> set[str]:
+    closed = "".join(reference.split())
+    return {reference, reference.upper(), closed, closed.upper()}
 
 
 def best_found(rows: Sequence[_Row]) -> list[_Row]:

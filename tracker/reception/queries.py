@@ -24,6 +24,7 @@ from tracker.arrivals.rules import (
     state_of,
     tally,
 )
+from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.db import DirectStatement
 from tracker.devices.models import Device
@@ -280,6 +281,8 @@ class Standing:
     warnings: tuple[Finding, ...]
     """What its state on arrival says of every box."""
     tally: Tally
+    unknown_references: tuple[str, ...]
+    """Announced, and not in the catalogue: their boxes will be refused."""
 
 
 def find_standing(session: Session, reception: Reception) -> Standing:
@@ -290,6 +293,7 @@ def find_standing(session: Session, reception: Reception) -> Standing:
         OWNERSHIP_LABELS[reception.ownership],
         of_conditions(said.conditions),
         tally(said.announced, list_came(session, reception.id)),
+        tuple(catalogue.list_unknown(session, [one.reference for one in said.announced])),
     )
 
 

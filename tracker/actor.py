@@ -31,8 +31,10 @@ class Permission(enum.StrEnum):
     UNIT_DELIVER = "unit:deliver"
     UNIT_DISPOSE = "unit:dispose"
     STOCK_COUNT = "stock:count"
+    COUNT_READ = "count:read"
     HOLD_OPEN = "hold:open"
     HOLD_RELEASE = "hold:release"
+    RECEPTION_READ = "reception:read"
     RECEPTION_WRITE = "reception:write"
     DEFINITION_WRITE = "definition:write"
     DEROGATION_READ = "derogation:read"
@@ -87,6 +89,8 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.UNIT_DISPOSE,
             Permission.HOLD_OPEN,
             Permission.HOLD_RELEASE,
+            Permission.COUNT_READ,
+            Permission.RECEPTION_READ,
             Permission.RECEPTION_WRITE,
             Permission.DEFINITION_WRITE,
             Permission.DEROGATION_WRITE,
@@ -116,7 +120,9 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.THEATRE_NURSE: frozenset(
-        _READ_DEVICES | _CARE | {Permission.STOCK_COUNT, Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}
+        _READ_DEVICES
+        | _CARE
+        | {Permission.STOCK_COUNT, Permission.COUNT_READ, Permission.ACCOUNT_USE, Permission.INCIDENT_DECLARE}
     ),
     Role.VIGILANCE_OFFICER: frozenset(
         _READ_DEVICES
@@ -124,6 +130,8 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.ACCOUNT_USE,
             Permission.UNIT_DISPOSE,
             Permission.HOLD_OPEN,
+            Permission.RECEPTION_READ,
+            Permission.COUNT_READ,
             Permission.REQUEST_READ,
             Permission.PATIENT_READ,
             Permission.CONSENT_READ,
@@ -150,6 +158,8 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         {
             Permission.ACCOUNT_USE,
             Permission.UNIT_READ,
+            Permission.RECEPTION_READ,
+            Permission.COUNT_READ,
             Permission.DEROGATION_READ,
             Permission.REQUEST_READ,
             Permission.CONSENT_READ,
@@ -164,7 +174,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
         }
     ),
 }
-"""The access policy. The auditor reads everything clinical and changes nothing but their own account."""
+"""The access policy. The auditor reads everything that was recorded and changes nothing but their own account."""
 
 
 @dataclass(frozen=True, slots=True)

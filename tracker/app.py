@@ -314,6 +314,7 @@ def _page_context() -> dict[str, object]:
     actor = http.find_actor()
     return {
         "actor": _shown(actor) if actor else None,
+        "may": actor.permissions if actor else frozenset(),
         "navigation": menu_of(actor, endpoint=request.endpoint or "", translate=gettext, address=url_for)
         if actor
         else [],

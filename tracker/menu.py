@@ -36,9 +36,9 @@ MENU = (
     Work(
         N_("Goods-in"),
         (
-            Place("reception.index", N_("Receive"), "box-seam", Permission.RECEPTION_WRITE),
-            Place("unidentified.index", N_("Tray: to identify"), "inbox", Permission.RECEPTION_WRITE),
-            Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_WRITE),
+            Place("reception.index", N_("Receive"), "box-seam", Permission.RECEPTION_READ),
+            Place("unidentified.index", N_("Tray: to identify"), "inbox", Permission.RECEPTION_READ),
+            Place("labels.index", N_("Labels"), "printer", Permission.RECEPTION_READ),
         ),
     ),
     Work(
@@ -46,7 +46,7 @@ MENU = (
         (
             Place("stock.index", N_("Units"), "boxes", Permission.UNIT_READ),
             Place("delivery.bench", N_("Deliver to a ward"), "box-arrow-right", Permission.UNIT_DELIVER),
-            Place("stocktaking.index", N_("Stock counts"), "clipboard-check", Permission.STOCK_COUNT),
+            Place("stocktaking.index", N_("Stock counts"), "clipboard-check", Permission.COUNT_READ),
             Place("devices.holds", N_("Holds"), "pause-circle", Permission.UNIT_READ),
             Place("catalogue.definitions", N_("Catalogue"), "card-list", Permission.DEFINITION_WRITE),
         ),

@@ -47,7 +47,7 @@ def test_one_place_at_most_is_the_present_one(endpoint: str, entry: list[str]) -
 
 
 def test_a_page_stands_under_no_place_that_its_reader_may_not_open() -> None:
-    nurse = next(person for person in PEOPLE if not person.can(Permission.RECEPTION_WRITE))
+    nurse = next(person for person in PEOPLE if not person.can(Permission.RECEPTION_READ))
 
     assert not [item for group in shown(nurse, "reception.show") for item in group.items if item.current]
 

@@ -43,7 +43,9 @@ TOKEN_SCOPE_LABELS: dict[TokenScope, str] = {
     TokenScope.READING: N_("Reading only"),
     TokenScope.GOODS_IN: N_("Goods-in only, for a scanner"),
 }
-_GOODS_IN = frozenset({Permission.UNIT_CHECK, Permission.UNIT_READ, Permission.RECEPTION_WRITE})
+_GOODS_IN = frozenset(
+    {Permission.UNIT_CHECK, Permission.UNIT_READ, Permission.RECEPTION_READ, Permission.RECEPTION_WRITE}
+)
 
 
 def permissions_within(scope: TokenScope, permissions: frozenset[Permission]) -> frozenset[Permission]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -16,7 +17,7 @@ from tracker.arrivals.models import Reception
 from tracker.arrivals.rules import AnnouncedChanged, AnnouncedLine, BadLine, Closing
 from tracker.catalogue import queries as catalogue
 from tracker.derogations import queries as derogations
-from tracker.errors import Conflict, InvalidInput
+from tracker.errors import Conflict, InvalidInput, TraceError
 
 bp = Blueprint("arrivals", __name__, template_folder="templates")
 
@@ -58,23 +59,35 @@ def close(reception_id: UUID) -> Response:
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
 
-@bp.route("/receptions/<uuid:reception_id>/reasons", methods=["GET", "POST"])
-@http.requires(Permission.RECEPTION_WRITE)
+@bp.get("/receptions/<uuid:reception_id>/reasons")
+@http.requires(Permission.RECEPTION_READ)
 def reasons(reception_id: UUID) -> Response:
-    """Show and keep the written reasons with which clinicians ordered under a global derogation."""
-    form = forms.ReasonForm()
+    """Show the written reasons with which clinicians ordered under a global derogation."""
+    form = forms.ReasonForm(formdata=None, request_id=str(db.new_id()), derogation=request.args.get("derogation", ""))
+    return _reasons_page(reception_id, form)
+
+
+def _reasons_page(reception_id: UUID, form: forms.ReasonForm, *, error: TraceError | None = None) -> Response:
     with http.transaction() as session:
         reception = queries.get_reception(session, reception_id)
         kept = queries.list_reasons(session, reception_id)
         form.offer(derogations.list_global(session))
         names = derogations.designations(session, [one.derogation_id for one in kept])
-    shown = {"reception": reception, "reasons": kept, "names": names}
-    if request.method == "GET":
-        form.request_id.data = str(db.new_id())
-        form.derogation.data = request.args.get("derogation", "")
-        return make_response(render_template("arrivals/reasons.html", form=form, **shown))
+    shown: dict[str, Any] = {"reception": reception, "reasons": kept, "names": names}
+    if error is not None:
+        return http.rejected("arrivals/reasons.html", form, error, **shown)
+    return make_response(render_template("arrivals/reasons.html", form=form, **shown), 422 if form.errors else 200)
+
+
+@bp.post("/receptions/<uuid:reception_id>/reasons")
+@http.requires(Permission.RECEPTION_WRITE)
+def keep_reason(reception_id: UUID) -> Response:
+    """Keep the written reason with which a clinician ordered."""
+    form = forms.ReasonForm()
+    with http.transaction() as session:
+        form.offer(derogations.list_global(session))
     if not form.validate():
-        return make_response(render_template("arrivals/reasons.html", form=form, **shown), 422)
+        return _reasons_page(reception_id, form)
     try:
         with http.transaction() as session:
             service.record_reason(
@@ -86,33 +99,47 @@ def reasons(reception_id: UUID) -> Response:
                 now=clock.utc_now(),
             )
     except (Conflict, InvalidInput) as error:
-        return http.rejected("arrivals/reasons.html", form, error, **shown)
+        return _reasons_page(reception_id, form, error=error)
     flash(_("The reason is kept. Units that waited for it can be released on their page."), "success")
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
 
-@bp.route("/receptions/<uuid:reception_id>/conditions", methods=["GET", "POST"])
-@http.requires(Permission.RECEPTION_WRITE)
+@bp.get("/receptions/<uuid:reception_id>/conditions")
+@http.requires(Permission.RECEPTION_READ)
 def conditions(reception_id: UUID) -> Response:
-    """Show and record how a delivery looks on arrival."""
-    form = forms.ConditionsForm()
+    """Show how a delivery looks on arrival."""
+    return _conditions_page(reception_id)
+
+
+def _conditions_page(
+    reception_id: UUID, form: forms.ConditionsForm | None = None, *, error: TraceError | None = None
+) -> Response:
     with http.transaction() as session:
         reception = queries.get_reception(session, reception_id)
         recorded = queries.list_conditions(session, reception_id)
-    shown = {
+    shown: dict[str, Any] = {
         "reception": reception,
         "recorded": recorded,
         "seen_labels": rules.SEEN_LABELS,
         "temperature_labels": rules.TEMPERATURE_LABELS,
         "degrees": format_decimal,
     }
-    if request.method == "GET":
-        form.request_id.data = str(db.new_id())
+    if form is None:
+        form = forms.ConditionsForm(formdata=None, request_id=str(db.new_id()))
         if recorded:
             form.show(recorded[0])
-        return make_response(render_template("arrivals/conditions.html", form=form, **shown))
+    if error is not None:
+        return http.rejected("arrivals/conditions.html", form, error, **shown)
+    return make_response(render_template("arrivals/conditions.html", form=form, **shown), 422 if form.errors else 200)
+
+
+@bp.post("/receptions/<uuid:reception_id>/conditions")
+@http.requires(Permission.RECEPTION_WRITE)
+def record_conditions(reception_id: UUID) -> Response:
+    """Record how a delivery looks on arrival."""
+    form = forms.ConditionsForm()
     if not form.validate():
-        return make_response(render_template("arrivals/conditions.html", form=form, **shown), 422)
+        return _conditions_page(reception_id, form)
     try:
         with http.transaction() as session:
             service.record_conditions(
@@ -124,7 +151,7 @@ def conditions(reception_id: UUID) -> Response:
                 now=clock.utc_now(),
             )
     except (Conflict, InvalidInput) as error:
-        return http.rejected("arrivals/conditions.html", form, error, **shown)
+        return _conditions_page(reception_id, form, error=error)
     flash(_("The state on arrival is recorded."), "success")
     return redirect(url_for("reception.show", reception_id=reception_id), code=303)
 
@@ -137,18 +164,25 @@ class ShownBadLine:
     words: str
 
 
-@bp.route("/receptions/<uuid:reception_id>/announced", methods=["GET", "POST"])
-@http.requires(Permission.RECEPTION_WRITE)
+@bp.get("/receptions/<uuid:reception_id>/announced")
+@http.requires(Permission.RECEPTION_READ)
 def announced(reception_id: UUID) -> Response:
-    """Show and write what a delivery is to hold; a file is looked at before anything is written."""
-    form = forms.AnnouncedForm()
+    """Show what a delivery is to hold."""
     with http.transaction() as session:
         reception = queries.get_reception(session, reception_id)
         last = queries.find_announcement(session, reception_id)
-    if request.method == "GET":
-        form.request_id.data = str(db.new_id())
-        form.show(last)
-        return _announced_page(form, reception, kept=queries.lines_of(last))
+    form = forms.AnnouncedForm(formdata=None, request_id=str(db.new_id()))
+    form.show(last)
+    return _announced_page(form, reception, kept=queries.lines_of(last))
+
+
+@bp.post("/receptions/<uuid:reception_id>/announced")
+@http.requires(Permission.RECEPTION_WRITE)
+def announce(reception_id: UUID) -> Response:
+    """Write what a delivery is to hold; a file is looked at before anything is written."""
+    form = forms.AnnouncedForm()
+    with http.transaction() as session:
+        reception = queries.get_reception(session, reception_id)
     file = request.files.get("file")
     has_file = file is not None and bool(file.filename)
     try:
@@ -180,6 +214,7 @@ def _announced_page(
         good=good or (),
         bad=told,
         unknown=unknown,
+        kept=kept,
         is_looked_at=good is not None,
     )
     return make_response(page, 422 if told else 200)

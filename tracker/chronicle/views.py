@@ -170,9 +170,9 @@ def _people(data: Mapping[str, str]) -> tuple[str, ...]:
 
 
 _FOLLOWED: Mapping[Kind, tuple[str, str, Permission]] = {
-    Kind.TRAY: ("unidentified.show", "item_id", Permission.RECEPTION_WRITE),
-    Kind.ARRIVAL: ("reception.show", "reception_id", Permission.RECEPTION_WRITE),
-    Kind.COUNT: ("stocktaking.show", "count_id", Permission.STOCK_COUNT),
+    Kind.TRAY: ("unidentified.show", "item_id", Permission.RECEPTION_READ),
+    Kind.ARRIVAL: ("reception.show", "reception_id", Permission.RECEPTION_READ),
+    Kind.COUNT: ("stocktaking.show", "count_id", Permission.COUNT_READ),
     Kind.PHOTO: ("documents.show", "document_id", Permission.DEROGATION_READ),
     Kind.USE: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.FAILURE: ("outcomes.show_failure", "failure_id", Permission.USE_READ),

@@ -105,7 +105,7 @@ def _unused(units: Sequence[closings.UnusedUnit]) -> dict[str, object]:
 
 
 @api.get("/receptions/<uuid:reception_id>/unused", summary="Unused units", responses={200: UnusedAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def list_unused(path: ClosedReceptionPath) -> dict[str, object]:
     """Answer the units of a delivery that are unused: still here, or gone back."""
     with http.transaction() as session:
@@ -131,7 +131,7 @@ def create_return(path: ClosedReceptionPath, body: ReturnBody) -> dict[str, obje
 
 
 @api.get("/receptions/<uuid:reception_id>/tally", summary="Expected and received", responses={200: TallyAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def show_tally(path: ClosedReceptionPath) -> dict[str, object]:
     """Answer what came against what was announced, by reference and lot."""
     with http.transaction() as session:

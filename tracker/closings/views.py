@@ -20,7 +20,7 @@ bp = Blueprint("closings", __name__, template_folder="templates")
 
 
 @bp.get("/receptions/<uuid:reception_id>/closing")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def show(reception_id: UUID) -> Response:
     """Show what came of a delivery against what was announced, and what can be done next."""
     with http.transaction() as session:
@@ -57,7 +57,7 @@ def open_rest(reception_id: UUID) -> Response:
 
 
 @bp.get("/receptions/<uuid:reception_id>/unused")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def unused(reception_id: UUID) -> Response:
     """Show what of a delivery is unused and may go back, and what went back: the list to print."""
     return _unused_page(reception_id)

@@ -31,7 +31,7 @@ class FindingRulesAnswer(BaseModel):
 
 
 @api.get("/findings", summary="Every reason of a verdict", responses={200: FindingRulesAnswer})
-@http.requires(Permission.UNIT_CHECK)
+@http.requires(Permission.UNIT_READ)
 def list_findings() -> dict[str, object]:
     """Answer the table of reasons."""
     answers = [

@@ -14,7 +14,7 @@ _BLANK = "…"
 
 
 @bp.get("/findings")
-@http.requires(Permission.UNIT_CHECK)
+@http.requires(Permission.UNIT_READ)
 def index() -> str:
     """Show every reason of a verdict, those that refuse first."""
     groups = [

@@ -158,7 +158,7 @@ def create_job(body: JobBody) -> tuple[dict[str, object], int]:
 
 
 @api.get("/labels", summary="Read the log of labels", responses={200: LogAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def list_prints(query: LogQuery) -> dict[str, object]:
     """Answer printed labels, newest first."""
     sequence = devices.read_unit_number(query.unit) if query.unit else None
@@ -168,7 +168,7 @@ def list_prints(query: LogQuery) -> dict[str, object]:
 
 
 @api.get("/labels/formats", summary="List the papers", responses={200: FormatsAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def list_formats() -> dict[str, object]:
     """Answer the papers labels can be printed on."""
     return _formats()

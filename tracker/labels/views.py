@@ -28,7 +28,7 @@ _PAGE_LENGTH = 100
 
 
 @bp.get("/labels")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def index() -> Response:
     """Show every printed label, newest first, of all units or of one."""
     before, number = request.args.get("before", type=UUID), request.args.get("unit", "").strip()

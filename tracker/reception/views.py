@@ -128,7 +128,7 @@ def _patient_card() -> Card:
 
 
 @bp.get("/receptions")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def index() -> Response:
     """Show the deliveries, newest first."""
     before = request.args.get("before", type=int)
@@ -148,7 +148,7 @@ def _number(before: int | None) -> int | None:
 
 
 @bp.get("/receptions/<uuid:reception_id>")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def show(reception_id: UUID) -> Response:
     """Show the bench of a delivery: the scan box and the last verdicts."""
     return _bench(reception_id)

@@ -24,7 +24,7 @@ bp = Blueprint("slips", __name__, template_folder="templates")
 
 
 @bp.get("/receptions/<uuid:reception_id>/slip")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def show(reception_id: UUID) -> Response:
     """Answer the slip as PDF; scans that were taken back are left out."""
     with http.transaction() as session:

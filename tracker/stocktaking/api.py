@@ -109,7 +109,7 @@ def open_count(body: CountRequest) -> tuple[dict[str, object], int]:
 
 
 @api.get("/counts/<uuid:count_id>", summary="Read a count", responses={200: CountAnswer})
-@http.requires(Permission.STOCK_COUNT)
+@http.requires(Permission.COUNT_READ)
 def get_count(path: CountPath) -> dict[str, object]:
     """Return a count with its differences as they stand."""
     return _answer(path.count_id)

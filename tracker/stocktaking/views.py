@@ -40,7 +40,7 @@ class Card:
 
 
 @bp.get("/counts")
-@http.requires(Permission.STOCK_COUNT)
+@http.requires(Permission.COUNT_READ)
 def index() -> Response:
     """Show the counts, newest first, and ask for a new one."""
     return _index(forms.CountForm(formdata=None, request_id=str(db.new_id())))
@@ -114,7 +114,7 @@ def _definition_id(session: db.Session, form: forms.CountForm) -> UUID | None:
 
 
 @bp.get("/counts/<uuid:count_id>")
-@http.requires(Permission.STOCK_COUNT)
+@http.requires(Permission.COUNT_READ)
 def show(count_id: UUID) -> Response:
     """Show the bench of a count, and its differences so far."""
     return _show(count_id)

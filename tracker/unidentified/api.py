@@ -140,7 +140,7 @@ class TrayAnswer(BaseModel):
 
 
 @api.get("/unidentified", summary="List the tray", responses={200: TrayAnswer})
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def list_items(query: TrayQuery) -> dict[str, object]:
     """Answer the boxes that wait, or those that are closed, and how many wait."""
     with http.transaction() as session:

@@ -36,7 +36,7 @@ class IdentityIncomplete(InvalidInput):
 
 
 @bp.get("/unidentified")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def index() -> Response:
     """Show the boxes that wait, or those that are closed."""
     is_open, before = request.args.get("closed") != "1", request.args.get("before", type=int)
@@ -140,7 +140,7 @@ def _new_item(form: forms.ItemForm) -> NewItem:
 
 
 @bp.get("/unidentified/<uuid:item_id>")
-@http.requires(Permission.RECEPTION_WRITE)
+@http.requires(Permission.RECEPTION_READ)
 def show(item_id: UUID) -> Response:
     """Show one box: what is known of it, and what may be done with it."""
     return _item_page(item_id)

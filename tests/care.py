@@ -16,7 +16,7 @@ from tracker.consents.service import NewConsentEvent
 from tracker.derogations import service as register
 from tracker.devices import service as devices
 from tracker.devices.queries import get_unit_by_id
-from tracker.devices.rules import use_event
+from tracker.devices.rules import Finding, use_event
 from tracker.outcomes import service as outcomes
 from tracker.outcomes.rules import ExplantationCause, FailureCause, Fate, NewExplantation, NewFailure, Stage
 from tracker.patients import service as patients
@@ -49,6 +49,7 @@ def make_use(
     patient_id: UUID,
     derogation_id: UUID,
     used_on: date = TODAY,
+    findings: tuple[Finding, ...] = (),
     actor: Actor = CHARLIE,
 ) -> UUID:
     """Write that a unit was implanted in a patient who had consented, and return the id of the use."""
@@ -86,7 +87,7 @@ def make_use(
             intervention=Intervention.PARTIAL_REVISION,
             implanted_system="SCORE knee",
             reason="worn insert",
-            findings=[],
+            findings=[finding.as_json() for finding in findings],
             recorded_at=NOW,
             recorded_by_id=actor.id,
             recorded_by_name=actor.display_name,

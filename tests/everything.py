@@ -23,6 +23,7 @@ from tests.hospital import (
 from tests.stock import GTIN, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.accounts import service as accounts
+from tracker.actor import system_actor
 from tracker.arrivals.models import Reception
 from tracker.db import Session
 from tracker.delivery import service as delivery
@@ -30,12 +31,14 @@ from tracker.delivery.rules import Handover
 from tracker.derogations.rules import DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices.models import Hold, LotHold
-from tracker.devices.rules import EntryMethod
+from tracker.devices.rules import EntryMethod, Finding
 from tracker.dispositions import service as dispositions
 from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.documents import service as documents
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
+from tracker.examinations import service as examinations
+from tracker.examinations.models import Examination
 from tracker.followups import service as followups
 from tracker.followups.rules import EventFacts, EventKind
 from tracker.followups.service import NewEvent
@@ -135,7 +138,10 @@ def one_of_everything(session: Session) -> dict[str, object]:
     patient = make_patient(session)
     notice = make_notice(session, derogation)
     make_consent(session, patient, derogation, notice_id=notice)
-    use = make_use(session, used.id, patient_id=patient, derogation_id=derogation)
+    x_ray = Finding("follow-up-required", {"due_on": TODAY.isoformat(), "what": "X-ray"})
+    use = make_use(session, used.id, patient_id=patient, derogation_id=derogation, findings=(x_ray,))
+    session.flush()  # the sweep reads the use
+    examinations.note_required(session, actor=system_actor(HOSPITAL_A), now=NOW)
     incident = db.new_id()
     told = NewIncident(used.number, patient, INCIDENT)
     vigilance.declare(session, incident, new=told, actor=ALICE, now=NOW, today=TODAY)
@@ -159,6 +165,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "notice_id": notice,
         "use_id": use,
         "failure_id": make_failure(session, make_unit(session, definition, lot_number="B3").number, patient_id=patient),
+        "examination_id": session.query(Examination.id).scalar(),
         "operation_id": operation.id,
         "incident_id": incident,
         "recap_id": _recap(session, derogation),

@@ -52,6 +52,8 @@ from tracker.dispositions import views as dispositions_views
 from tracker.documents import views as documents_views
 from tracker.effects import api as effects_api
 from tracker.effects import views as effects_views
+from tracker.examinations import api as examinations_api
+from tracker.examinations import views as examinations_views
 from tracker.findings import api as findings_api
 from tracker.findings import views as findings_views
 from tracker.followups import api as followups_api
@@ -352,6 +354,7 @@ _VIEWS = (
     labels_views.bp,
     orientation_views.bp,
     operations_views.bp,
+    examinations_views.bp,
     organisation_views.bp,
     outbox_views.bp,
     patients_views.bp,
@@ -389,6 +392,7 @@ _APIS = (
     followups_api.api,
     labels_api.api,
     operations_api.api,
+    examinations_api.api,
     organisation_api.api,
     orientation_api.api,
     effects_api.api,

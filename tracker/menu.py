@@ -68,6 +68,7 @@ MENU = (
             Place("use.gate", N_("Use a device"), "shield-check", Permission.USE_WRITE),
             Place("operations.index", N_("Planned operations"), "calendar2-week", Permission.USE_READ),
             Place("use.index", N_("Use log"), "journal-medical", Permission.USE_READ),
+            Place("examinations.index", N_("Follow-up after use"), "clipboard2-pulse", Permission.USE_READ),
         ),
     ),
     Work(

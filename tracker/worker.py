@@ -18,6 +18,7 @@ from tracker.alerts.jobs import warning_job
 from tracker.audit.jobs import heads_job
 from tracker.dispositions.jobs import expire_job
 from tracker.effects.jobs import effects_job
+from tracker.examinations.jobs import examination_job
 from tracker.imports.jobs import import_job
 from tracker.organisation import queries as organisation
 from tracker.outbox.jobs import deliver_job
@@ -44,6 +45,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         reading_job(),
         effects_job(public_url=settings.public_url),
         expire_job(),
+        examination_job(),
         import_job(),
         heads_job(
             _establishment_ids,

@@ -11,6 +11,7 @@ from scanners import scan
 from tests.conftest import DatabaseMaker
 from tests.hospital import KEYRING
 from tracker import clock, commands, db, demonstration, diary
+from tracker.actor import system_actor
 from tracker.arrivals import queries as arrivals
 from tracker.arrivals.rules import DeliveryState
 from tracker.audit import service as audit
@@ -22,6 +23,7 @@ from tracker.devices.models import Device, Hold
 from tracker.devices.rules import EntryMethod, HoldCause, UnitState
 from tracker.documents.models import Document, DocumentKind
 from tracker.errors import TraceError
+from tracker.examinations import service as examinations
 from tracker.findings.rules import Outcome
 from tracker.operations.models import PlannedOperation
 from tracker.outbox.models import Message
@@ -112,6 +114,7 @@ def test_somebody_has_something_to_do_in_every_office(house: db.Session) -> None
     assert requests == {RequestState.DRAFTING, RequestState.GIVEN}
     assert house.scalar(select(func.count()).select_from(UnidentifiedItem)) == 1
     assert house.scalar(select(func.count()).select_from(PlannedOperation)) == 2
+    assert examinations.note_required(house, actor=system_actor(HOSPITAL), now=clock.utc_now()) == 4
     assert [
         one.standing.designation for one in recaps.list_due(house, today=today(), now=clock.utc_now(), lead_days=45)
     ] == ["Inserts de révision DÉMO-ÉPAULE (fictif)"]

@@ -16,6 +16,8 @@ from tracker.alerts.queries import OperationAlert
 from tracker.db import Session
 from tracker.derogations.queries import DerogationStanding
 from tracker.effects import rules as effects
+from tracker.examinations import queries as examinations
+from tracker.examinations.rules import SOON_DAYS
 from tracker.followups import queries as followups
 from tracker.followups.queries import LateReport
 from tracker.followups.rules import sent_before
@@ -76,6 +78,7 @@ def home() -> Response:
         todos = [
             *_bench(session, actor),
             *_theatre(session, actor, now),
+            *_examinations(session, actor, now),
             *_vigilance(session, actor, now),
             *_requests(session, actor, now),
             *_recaps(session, actor, now),
@@ -158,6 +161,18 @@ def _theatre(session: Session, actor: Actor, now: datetime) -> list[Todo]:
         href = url_for("patients.index")
         todos.append(Todo(_("Consents awaited"), text, href, _("Find the patient"), undecided, "soon"))
     return todos
+
+
+def _examinations(session: Session, actor: Actor, now: datetime) -> list[Todo]:
+    if not (actor.can(Permission.USE_WRITE) or actor.can(Permission.DEROGATION_WRITE)):
+        return []
+    today = clock.paris_day(now)
+    overdue, soon = examinations.count_due(session, today=today, until=today + timedelta(days=SOON_DAYS))
+    if not overdue + soon:
+        return []
+    text = _("A derogation requires them after a use. Overdue: %(overdue)s.", overdue=overdue)
+    href, urgency = url_for("examinations.index"), "urgent" if overdue else "soon"
+    return [Todo(_("Examinations to do"), text, href, _("See"), overdue + soon, urgency, "clipboard2-pulse")]
 
 
 def _vigilance(session: Session, actor: Actor, now: datetime) -> list[Todo]:

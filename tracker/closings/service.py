@@ -98,7 +98,7 @@ def return_units(
     """
     actor.require(Permission.UNIT_DISPOSE)
     delivery = arrivals.get_reception(session, reception_id)
-    chosen = sorted(set(numbers))  # in one order, so that two returns at once do not wait for each other
+    chosen = sorted(set(numbers))
     if not 1 <= len(chosen) <= MOST_RETURNED:
         raise ReturnOdd(
             N_("Choose between 1 and %(most)s units."), next_step=N_("Tick what goes back now."), most=MOST_RETURNED
@@ -111,6 +111,7 @@ def return_units(
             next_step=N_("Send it back with its own delivery, or on its own page."),
             number=strange[0],
         )
+    devices.lock_units(session, numbers=chosen)
     is_repeated = devices.find_moved(session, id_in_pack(request_id, 1)) is not None
     new = NewDisposition(Disposition.RETURN, reason)
     for place, number in enumerate(chosen, start=1):

@@ -1,12 +1,12 @@
 """Reads of definitions, units, their life and their holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import Row, Select, bindparam, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
@@ -155,8 +155,15 @@ _BY_SEQUENCE = _UNIT.where(Device.sequence == bindparam("sequence"))
 _BY_ID = _UNIT.where(Device.id == bindparam("device_id"))
 _UNIT_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE)
 _UNIT_BY_ID = DirectStatement(_BY_ID)
-_LOCKED_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE.with_for_update(of=Device))
-_LOCKED_BY_ID = DirectStatement(_BY_ID.with_for_update(of=Device))
+_LOCKED_BY_SEQUENCE = DirectStatement(_BY_SEQUENCE.with_for_update(of=Device, key_share=True))
+_LOCKED_BY_ID = DirectStatement(_BY_ID.with_for_update(of=Device, key_share=True))
+"""Without the key, which nobody changes: a row that only names a unit, such as an incident, waits for nobody."""
+_LOCK_UNITS = DirectStatement(
+    text(
+        "select id from device where sequence = any(:sequences)"
+        " or id in (select device_id from hold where id = any(:hold_ids)) order by sequence for no key update"
+    )
+)
 _OPEN_HOLDS = DirectStatement(
     select(Hold.id, Hold.cause, Hold.reason, Hold.source_ref, Hold.opened_at, Hold.opened_by_name)
     .where(Hold.device_id == bindparam("device_id"), Hold.closed_at.is_(None))
@@ -182,6 +189,15 @@ def get_unit_for_update(session: Session, number: str) -> UnitView:
 def get_unit_by_id_for_update(session: Session, device_id: UUID) -> UnitView:
     """Return one unit, locked, or raise ``UnitNotFound``."""
     return _get_unit(session, _LOCKED_BY_ID, {"device_id": device_id})
+
+
+def lock_units(session: Session, *, numbers: Collection[str] = (), hold_ids: Collection[UUID] = ()) -> None:
+    """Lock several units, and those of several holds, in the order of their numbers (docs/decisions/0023).
+
+    For an act that then takes them one by one and tells the trail of each: nobody waits for it in a circle.
+    """
+    sequences = [read_unit_number(number) for number in numbers]
+    _LOCK_UNITS.rows(session, {"sequences": sequences, "hold_ids": list(hold_ids)})
 
 
 def _get_unit(session: Session, statement: DirectStatement, parameters: dict[str, object]) -> UnitView:

@@ -1,8 +1,8 @@
 """Actions on units and holds.
 
 The state of a unit is written only here and, at its birth, in ``receipts``, always with the movement that leads to it.
-Whoever adds a unit of a lot, and
-whoever holds a lot, takes the same lock first (:func:`lock_identities`): no unit slips in between.
+Whoever adds a unit of a lot, and whoever holds a lot, takes the same lock first (:func:`lock_identities`): no unit
+slips in between. Which lock comes after which: docs/decisions/0023.
 """
 
 from collections.abc import Sequence
@@ -354,11 +354,13 @@ _HOLD_LOT = text(
     " :source_ref, :now, :actor_id, :actor_name)"
 )
 _HOLD_UNITS = text(
-    "insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
-    " opened_by_name) select gen_random_uuid(), :establishment_id, id, :cause, :reason, :source_ref, :now, :actor_id,"
-    " :actor_name from device where state = any(:states) and id in ("  # two look-ups by index instead of an 'or'
+    "with unit as (select id from device where state = any(:states) and id in ("  # two look-ups by index, not an 'or'
     " select id from device where lot_number = :lot_number and definition_id = :definition_id"
     " union select id from device where id = :device_id and definition_id = :definition_id)"
+    " order by sequence for no key update)"
+    " insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
+    " opened_by_name) select gen_random_uuid(), :establishment_id, id, :cause, :reason, :source_ref, :now, :actor_id,"
+    " :actor_name from unit"
 )
 
 
@@ -437,6 +439,7 @@ def release_lot(session: Session, lot_hold_id: UUID, *, reason: str, actor: Acto
     block.closed_at, block.closed_by_id, block.closed_by_name = now, actor.id, actor.display_name
     block.close_reason = reason
     held = queries.list_holds_set_with(session, block)
+    queries.lock_units(session, hold_ids=held)
     for hold_id in held:
         release_hold(session, hold_id, reason=reason, actor=actor, now=now)
     audit.append(

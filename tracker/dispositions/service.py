@@ -155,6 +155,7 @@ def expire_units(session: Session, *, actor: Actor, now: datetime, today: date) 
     """
     actor.require(Permission.UNIT_DISPOSE)
     numbers = queries.list_past_shelf_life(session, today=today, limit=SWEEP_SIZE)
+    devices.lock_units(session, numbers=numbers)
     for number in numbers:
         movement = NewMovement(db.new_id(), Event.EXPIRED, "shelf-life-past")
         devices_service.take_out(session, number, new=movement, actor=actor, now=now)

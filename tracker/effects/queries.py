@@ -266,7 +266,7 @@ _LOCK_UNITS = text(
     " join hold on hold.cause = 'derogation' and hold.closed_at is null"
     "  and hold.source_ref = 'derogation_decision:' || effect.decision_id"
     " where effect.derogation_id = :derogation_id and effect.lifted_at is null)"
-    " order by sequence for update"
+    " order by sequence for no key update"
 )
 
 
@@ -274,7 +274,7 @@ def lock_units(session: Session, derogation_id: UUID) -> None:
     """Lock the units that a decision on a derogation may hold or release, in the order of their numbers.
 
     Whoever uses or delivers one of them at this moment ends first. They come before the trail, whose head every act
-    takes last.
+    takes last (docs/decisions/0023).
     """
     states = [state.value for state in device_rules.ON_HAND]
     session.execute(_LOCK_UNITS, {"derogation_id": derogation_id, "states": states})

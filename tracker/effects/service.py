@@ -65,7 +65,7 @@ def record_decision(
 ) -> tuple[Decision, EffectReport]:
     """Record a decision with its effect on the units: both, or neither; the same request again adds nothing.
 
-    Every page and every program records through this. Units are locked before the trail is.
+    Every page and every program records through this. Units are locked before the trail is (docs/decisions/0023).
 
     Raises:
         NotPermitted: the actor may not record, hold or release.
@@ -154,7 +154,7 @@ _SET_TOLD = text("update derogation_effect set told_count = :told where id = :id
 _ADD_HELD = text("update derogation_effect set held_count = held_count + :held where id = :id")
 _HOLD = text(
     "with unit as (select id from device where definition_id = any(:definition_ids) and state = any(:states)"
-    " order by sequence for update)"  # whoever is using one of them ends first, and then it is no longer on hand
+    " order by sequence for no key update)"  # whoever is using one of them ends first, and then it is no longer on hand
     " insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
     " opened_by_name) select gen_random_uuid(), :establishment_id, unit.id, :cause, :reason, :source_ref, :now,"
     " :actor_id, :actor_name from unit where not exists (select 1 from hold earlier"

@@ -149,7 +149,11 @@ _UNITS = (
 
 def lock_units(session: Session, sequences: Collection[int]) -> dict[int, UnitToPrint]:
     """Return units that nobody else can print or move meanwhile, by sequence; one SQL."""
-    statement = _UNITS.where(Device.sequence.in_(sequences)).order_by(Device.sequence).with_for_update(of=Device)
+    statement = (
+        _UNITS.where(Device.sequence.in_(sequences))
+        .order_by(Device.sequence)
+        .with_for_update(of=Device, key_share=True)
+    )
     return {row.sequence: UnitToPrint(*row) for row in session.execute(statement)}
 
 

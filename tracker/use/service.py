@@ -50,6 +50,12 @@ class UseChanged(Conflict):
     code = "use-changed"
 
 
+class RegisterChanged(Conflict):
+    """Another derogation speaks for the unit than when the use began to be recorded."""
+
+    code = "register-changed"
+
+
 @dataclass(frozen=True, slots=True)
 class NewUse:
     """What was entered of a use."""
@@ -103,13 +109,7 @@ def check_use(session: Session, *, unit: UnitView, question: Question, now: date
 
     Where several derogations may allow it, the first that does speaks; where none does, the one with fewest objections.
     """
-    coverages = coverage_queries.find_coverage(
-        session,
-        manufacturer_id=unit.definition.manufacturer_id,
-        reference=unit.definition.reference,
-        day=question.day,
-        known_at=now,
-    )
+    coverages = _coverages(session, unit, question.day)
     best: Check | None = None
     for coverage in _speaking(coverages, question.patient_id) or (None,):
         check = _check_under(session, coverage, unit=unit, question=question, now=now)
@@ -118,6 +118,17 @@ def check_use(session: Session, *, unit: UnitView, question: Question, now: date
         if best is None or check.gate.blocking_count < best.gate.blocking_count:
             best = check
     return best or check
+
+
+def _coverages(session: Session, unit: UnitView, day: date) -> tuple[Coverage, ...]:
+    """Return what the register says of a unit on a day, as it stands in this transaction."""
+    return coverage_queries.find_coverage(
+        session,
+        manufacturer_id=unit.definition.manufacturer_id,
+        reference=unit.definition.reference,
+        day=day,
+        known_at=coverage_queries.AS_RECORDED,
+    )
 
 
 def _speaking(coverages: tuple[Coverage, ...], patient_id: UUID) -> tuple[Coverage, ...]:
@@ -177,8 +188,8 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     """Record that a unit was used; the same id again is the same use.
 
     A use ends the life of an implant and of what is used up; equipment and software stay in service, and every use of
-    them passes the gate like the first. The gate is asked here, with the unit locked and the derogation's count
-    serialised, whatever a page said before.
+    them passes the gate like the first. The gate is asked here, with the derogation and the unit locked, in this order
+    (docs/decisions/0023), whatever a page said before.
 
     Raises:
         NotPermitted: the actor may not.
@@ -190,8 +201,10 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
         UseDayInvalid: the day cannot be.
         UseRefused: the gate is closed; it says every reason.
         UseChanged: the id was used for something else.
+        RegisterChanged: another derogation speaks for the unit than a moment ago.
     """
     actor.require(Permission.USE_WRITE)
+    locked = _lock_what_speaks(session, new)
     unit = devices.get_unit_for_update(session, new.unit_number)
     existing = session.get(DeviceUse, use_id)
     if existing is not None:
@@ -201,7 +214,7 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     organisation.get_ward(session, new.ward_id)
     rules.check_day(new.used_on, today=today, received_on=derogations.paris_day(unit.created_at))
     rules.check_time(rules.use_instant(new.used_on, new.used_time), now=now)
-    check = _check_locked(session, unit, new, now=now)
+    check = _check_locked(session, unit, new, locked=locked, now=now)
     if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
     use = _insert(session, use_id, new=new, check=check, operator=operator, actor=actor, now=now)
@@ -295,8 +308,26 @@ def _same_or_conflict(existing: DeviceUse, device_id: UUID, new: NewUse) -> Devi
     return existing
 
 
-def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetime) -> Check:
-    """Ask the gate with the count of a capped derogation locked: two last places are not given at once."""
+def _lock_what_speaks(session: Session, new: NewUse) -> frozenset[UUID]:
+    """Lock the derogations and the consents that a use may rest on, before its unit; return which derogations.
+
+    No decision is recorded, no last place given twice and no consent withdrawn between the gate's answer and the use.
+    """
+    unit = devices.get_unit(session, new.unit_number)
+    found = sorted(one.derogation_id for one in _speaking(_coverages(session, unit, new.used_on), new.patient_id))
+    for derogation_id in found:
+        derogations.lock_derogation(session, derogation_id)
+    for derogation_id in found:
+        consents.lock_consent(session, new.patient_id, derogation_id)
+    return frozenset(found)
+
+
+def _check_locked(session: Session, unit: UnitView, new: NewUse, *, locked: frozenset[UUID], now: datetime) -> Check:
+    """Ask the gate with everything locked that it rests on.
+
+    Raises:
+        RegisterChanged: it would rest on a derogation that is not locked.
+    """
     question = Question(
         patient_id=new.patient_id,
         day=new.used_on,
@@ -306,16 +337,13 @@ def _check_locked(session: Session, unit: UnitView, new: NewUse, *, now: datetim
         are_criteria_confirmed=new.are_criteria_confirmed,
         at=new.used_time,
     )
-    locked: set[UUID] = set()
-    while True:
-        check = check_use(session, unit=unit, question=question, now=now)
-        coverage = check.coverage
-        if coverage is None or coverage.derogation_id in locked:
-            return check
-        consents.lock_consent(session, new.patient_id, coverage.derogation_id)
-        if coverage.standing.patient_cap is not None:
-            derogations.lock_derogation(session, coverage.derogation_id)
-        locked.add(coverage.derogation_id)
+    check = check_use(session, unit=unit, question=question, now=now)
+    if check.gate.is_open and check.coverage is not None and check.coverage.derogation_id not in locked:
+        raise RegisterChanged(
+            N_("The register changed while this use was being recorded. Nothing was written."),
+            next_step=N_("Send it again."),
+        )
+    return check
 
 
 def find_paper_source(session: Session, use_id: UUID) -> UseSource | None:

@@ -1,5 +1,6 @@
 """What is measured, and how it is told: each figure beside the floor of the same moments."""
 
+import itertools
 import json
 import urllib.parse
 from collections.abc import Callable
@@ -40,6 +41,11 @@ def actions(house: House) -> list[Action]:
     page = {"Cookie": cookies}
     lot = lot_of(house.rows // 2)
     scan = scan_of("1-020163C")
+    lots, without_lot = itertools.count(), scan_of("1-020163C", lot="")
+
+    def box() -> str:
+        return f"{without_lot}B{next(lots)}"  # its own lot: boxes of one lot wait for each other, as they must
+
     deep = f"/units?before={max(house.rows - 999 * 50, house.rows // 2)}"  # of fewer rows, the middle
 
     def json_body(**values: object) -> bytes:
@@ -52,12 +58,12 @@ def actions(house: House) -> list[Action]:
     return [
         Action("verdict, API", "read", lambda: ("POST", "/api/v1/scans", json_body(text=scan), api)),
         Action("receive, API", "write",
-               lambda: ("POST", f"/api/v1{lines}", json_body(id=str(db.new_id()), text=scan), api)),
+               lambda: ("POST", f"/api/v1{lines}", json_body(id=str(db.new_id()), text=box()), api)),
         Action("recall, API", "read", lambda: ("GET", f"/api/v1/recalls?lot={lot}", None, api)),
         Action("stock, API", "read", lambda: ("GET", "/api/v1/units", None, api)),
         Action("verdict, page", "read", lambda: ("POST", "/scan", form_body(raw=scan), form)),
         Action("receive, page", "write",
-               lambda: ("POST", lines, form_body(raw=scan, request_id=str(db.new_id())), form)),
+               lambda: ("POST", lines, form_body(raw=box(), request_id=str(db.new_id())), form)),
         Action("recall, page", "read", lambda: ("GET", f"/recall?lot={lot}", None, page)),
         Action("stock, page", "read", lambda: ("GET", "/units", None, page)),
         Action("stock, 1000th page", "read", lambda: ("GET", deep, None, page)),
@@ -65,11 +71,11 @@ def actions(house: House) -> list[Action]:
     ]  # fmt: skip
 
 
-def scan_of(reference: str) -> str:
-    """Return what a scanner sends for a box of a reference of the demonstration: GS1 Data Matrix, lot A1."""
+def scan_of(reference: str, *, lot: str = "A1") -> str:
+    """Return what a scanner sends for a box of a reference of the demonstration: GS1 Data Matrix."""
     definitions = commands.demonstration_content()["definitions"]
     gtin = next(one["udi_di"] for one in definitions if one["reference"] == reference)
-    return f"]d201{gtin}1735123110A1"
+    return f"]d201{gtin}1735123110{lot}"
 
 
 def _open_reception(house: House) -> str:

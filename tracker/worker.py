@@ -16,6 +16,7 @@ from config.settings import Settings
 from tracker import clock, db, schedule
 from tracker.alerts.jobs import warning_job
 from tracker.audit.jobs import heads_job
+from tracker.devices.jobs import merged_lots_job
 from tracker.dispositions.jobs import expire_job
 from tracker.effects.jobs import effects_job
 from tracker.examinations.jobs import examination_job
@@ -44,6 +45,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         reminder_job(patience=timedelta(days=settings.request_reminder_days), public_url=settings.public_url),
         reading_job(),
         effects_job(public_url=settings.public_url),
+        merged_lots_job(),
         expire_job(),
         examination_job(),
         import_job(),

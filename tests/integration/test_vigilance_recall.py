@@ -12,14 +12,18 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from tests.care import MARIE, make_patient, make_use
-from tests.hospital import BOB, CHARLIE, DORA, ERIC, FANNY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
+from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import a_hold, make_definition, make_delivery, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.catalogue import service as catalogue
 from tracker.catalogue.queries import DefinitionNotFound
+from tracker.catalogue.rules import NewMerge
 from tracker.db import Database, transaction
 from tracker.devices import queries as devices
+from tracker.devices import service as device_service
+from tracker.devices.jobs import merged_lots_job
 from tracker.devices.models import LotHold
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
@@ -295,3 +299,72 @@ def test_the_same_declaration_sent_twice_at_once_is_one_incident(database: Datab
 
 def test_shelf_life_shows_in_the_answer(session: Session, lot: Lot) -> None:
     assert {unit.expiration_date for unit in queries.recall(session, lot_number="A1").units} == {date(2028, 1, 31)}
+
+
+def block(session: Session, definition_id: UUID) -> int:
+    return service.hold_recalled_lot(
+        session, db.new_id(), definition_id=definition_id, lot_number="A1", reason="notice", actor=BOB, now=NOW
+    )
+
+
+def merge(session: Session, absorbed: UUID, survivor: UUID) -> None:
+    new = NewMerge(db.new_id(), survivor, "two entries of one device")
+    catalogue.merge_definition(session, absorbed, new=new, actor=ALICE, now=NOW)
+    session.flush()  # the recall reads it
+
+
+@pytest.fixture
+def merged(session: Session) -> tuple[UUID, UUID]:
+    """Two entries of one device with a unit of lot A1 under each, merged since."""
+    absorbed = make_definition(session, reference="R1", udi_di=None)
+    survivor = make_definition(session, reference="R2", udi_di=None)
+    for definition_id in (absorbed, survivor):
+        make_unit(session, definition_id)
+    merge(session, absorbed, survivor)
+    return absorbed, survivor
+
+
+@pytest.mark.parametrize("place", [None, 0, 1], ids=["by-lot", "by-what-was-merged", "by-what-is-used"])
+def test_a_recall_after_a_merge_finds_one_device(
+    session: Session, merged: tuple[UUID, UUID], place: int | None
+) -> None:
+    view = queries.recall(session, lot_number="A1", definition_id=None if place is None else merged[place])
+
+    assert len(view.units) == 2
+    assert {(unit.definition_id, unit.reference) for unit in view.units} == {(merged[1], "R2")}
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["what-was-merged", "what-is-used"])
+def test_blocking_a_lot_after_a_merge_stops_every_unit_and_lifting_frees_them(
+    session: Session, merged: tuple[UUID, UUID], place: int
+) -> None:
+    held = block(session, merged[place])
+    session.flush()  # the recall reads the holds
+
+    assert held == 2
+    assert queries.recall(session, lot_number="A1").usable_count == 0
+    assert [devices.count_lot_holds(session, "A1", definition_id) for definition_id in merged] == [1, 1]
+
+    lot_hold = session.scalars(select(LotHold)).one()
+    assert device_service.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=NOW) == 2
+    assert queries.recall(session, lot_number="A1").usable_count == 2
+
+
+def test_a_merge_brings_units_into_a_blocked_lot_and_they_are_blocked_too(database: Database) -> None:
+    later = NOW + timedelta(minutes=1)
+    with transaction(database, HOSPITAL_A) as session:
+        first, second = (make_definition(session, reference=name, udi_di=None) for name in ("R1", "R2"))
+        for definition_id in (first, second):
+            make_unit(session, definition_id)
+        block(session, first)
+        merge(session, first, second)
+        assert queries.recall(session, lot_number="A1").usable_count == 1
+
+    assert [merged_lots_job().run(database, later) for _ in range(2)] == [1, 0]
+
+    with transaction(database, HOSPITAL_A) as session:
+        assert queries.recall(session, lot_number="A1").usable_count == 0
+        lot_hold = session.scalars(select(LotHold)).one()
+        released = device_service.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=later)
+        assert released == 2
+    assert merged_lots_job().run(database, later) == 0

@@ -133,6 +133,13 @@ def best_found(rows: Sequence[_Row]) -> list[_Row]:
     return list({row.id: row for row in by_udi or rows}.values())
 
 
+def family_of(definition_id: UUID) -> Select[UUID]:
+    """Return the query for the ids of one device: the definition that is used, and those that were merged into it."""
+    in_use = select(func.coalesce(DeviceDefinition.merged_into_id, DeviceDefinition.id))
+    root = in_use.where(DeviceDefinition.id == definition_id).scalar_subquery()
+    return select(DeviceDefinition.id).where(or_(DeviceDefinition.id == root, DeviceDefinition.merged_into_id == root))
+
+
 def get_definition(session: Session, definition_id: UUID) -> DeviceDefinition:
     """Return one definition.
 

@@ -304,9 +304,8 @@ def _set_with(block: LotHold | type[LotHold]) -> tuple[Any, ...]:
     """Return the conditions of a hold on a unit that was set with the block on its lot, and is still open."""
     return (
         Device.lot_number == block.lot_number,
-        Device.definition_id == block.definition_id,
         Hold.source_ref == block.source_ref,
-        Hold.opened_at == block.opened_at,
+        Hold.opened_at >= block.opened_at,  # a merge of definitions may have brought units into the lot later
         Hold.closed_at.is_(None),
     )
 
@@ -333,6 +332,24 @@ def get_lot_hold_for_update(session: Session, lot_hold_id: UUID) -> LotHold:
     if block is None:
         raise LotHoldNotFound(N_("There is no such block on a lot."))
     return block
+
+
+def count_lot_holds(session: Session, lot_number: str, definition_id: UUID | None) -> int:
+    """Return how many open holds block a lot, of one device or of any."""
+    statement = (
+        select(func.count()).select_from(LotHold).where(LotHold.lot_number == lot_number, LotHold.closed_at.is_(None))
+    )
+    if definition_id is not None:
+        statement = statement.where(LotHold.definition_id.in_(catalogue.family_of(definition_id)))
+    return session.scalar(statement) or 0
+
+
+def find_lot_hold(session: Session, source_ref: str, *, definition_id: UUID, lot_number: str) -> LotHold | None:
+    """Return the hold that a cause set on a lot, closed or not; None where it set none."""
+    statement = select(LotHold).where(
+        LotHold.definition_id == definition_id, LotHold.lot_number == lot_number, LotHold.source_ref == source_ref
+    )
+    return session.scalar(statement.limit(1))
 
 
 def list_holds_set_with(session: Session, block: LotHold) -> Sequence[UUID]:

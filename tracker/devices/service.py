@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
+from tracker.catalogue import queries as catalogue
 from tracker.db import DirectStatement
 from tracker.devices import queries, rules
 from tracker.devices.models import Device, Hold, Movement
@@ -355,8 +356,8 @@ _HOLD_LOT = text(
 )
 _HOLD_UNITS = text(
     "with unit as (select id from device where state = any(:states) and id in ("  # two look-ups by index, not an 'or'
-    " select id from device where lot_number = :lot_number and definition_id = :definition_id"
-    " union select id from device where id = :device_id and definition_id = :definition_id)"
+    " select id from device where lot_number = :lot_number and definition_id = any(:family)"
+    " union select id from device where id = :device_id and definition_id = any(:family))"
     " order by sequence for no key update)"
     " insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
     " opened_by_name) select gen_random_uuid(), :establishment_id, id, :cause, :reason, :source_ref, :now, :actor_id,"
@@ -376,7 +377,8 @@ def hold_lot(
 ) -> int:
     """Block a whole lot: the units on hand now, and those received later; return how many units were blocked.
 
-    Used units are left alone: they are not here any more. The caller's action checks the permission.
+    Units recorded under a definition that was merged with this one are of the same lot. Used units are left alone: they
+    are not here any more. The caller's action checks the permission.
 
     Args:
         session: the transaction of the cause.
@@ -398,6 +400,7 @@ def hold_lot(
         "actor_id": actor.id,
         "actor_name": actor.display_name,
         "definition_id": definition_id,
+        "family": session.scalars(catalogue.family_of(definition_id)).all(),
         "states": [state.value for state in rules.ON_HAND],
         "lot_number": lot_number,
         "device_id": serial_device_id,
@@ -415,6 +418,43 @@ def hold_lot(
         now=now,
     )
     return count
+
+
+_HOLD_MERGED = text(
+    "with found as (select unit.id, unit.establishment_id, block.cause, block.reason, block.source_ref"
+    " from lot_hold block join device_definition held on held.id = block.definition_id"
+    " join device unit on unit.lot_number = block.lot_number and unit.definition_id <> block.definition_id"
+    " join device_definition other on other.id = unit.definition_id"
+    " and coalesce(other.merged_into_id, other.id) = coalesce(held.merged_into_id, held.id)"
+    " where block.closed_at is null and unit.state = any(:states) and not exists (select 1 from hold earlier"
+    "  where earlier.device_id = unit.id and earlier.source_ref = block.source_ref)"
+    " order by unit.sequence for no key update of unit)"
+    " insert into hold (id, establishment_id, device_id, cause, reason, source_ref, opened_at, opened_by_id,"
+    " opened_by_name) select gen_random_uuid(), establishment_id, id, cause, reason, source_ref, :now, :actor_id,"
+    " :actor_name from found"
+    " returning device_id"
+)
+"""A unit that this block held once is not held again: whoever released it had a reason."""
+
+
+def hold_merged(session: Session, *, actor: Actor, now: datetime) -> int:
+    """Block the units that a merge of definitions has made part of a blocked lot; return how many there were.
+
+    Raises:
+        NotPermitted: the actor may not block.
+    """
+    actor.require(Permission.HOLD_OPEN)
+    values = {
+        "now": now,
+        "actor_id": actor.id,
+        "actor_name": actor.display_name,
+        "states": [state.value for state in rules.ON_HAND],
+    }
+    held = session.scalars(_HOLD_MERGED, values).all()
+    acts = [audit.Act("hold:opened", f"device:{device_id}", {"of": "definition:merged"}) for device_id in held]
+    if acts:
+        audit.append_many(session, actor=actor, acts=acts, now=now)
+    return len(held)
 
 
 def release_lot(session: Session, lot_hold_id: UUID, *, reason: str, actor: Actor, now: datetime) -> int:

@@ -8,18 +8,19 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, Select, case, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from scanners.udi import unit as unit_label
 from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
 from tracker.actor import Role
+from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.coverage import queries as coverage_queries
 from tracker.coverage.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.models import Device, Hold, LotHold, Movement
+from tracker.devices.models import Device, Hold, Movement
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import USABLE, UnitState
 from tracker.documents.documents import EstablishmentData
@@ -282,7 +283,7 @@ def get_dossier(session: Session, incident_id: UUID, *, known_at: datetime) -> D
         establishment=organisation.get_establishment(session, incident.establishment_id),
         reporter=accounts.get_person(session, incident.declared_by_id),
         held_count=_count_held(session, unit, incident_id),
-        is_lot_held=_count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
+        is_lot_held=devices.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
         reports=tuple(list_reports(session, incident_id)),
     )
 
@@ -358,23 +359,6 @@ def _count_held(session: Session, unit: UnitView, incident_id: UUID) -> int:
     return session.scalar(statement) or 0
 
 
-def _count_lot_holds(session: Session, lot_number: str, definition_id: UUID | None) -> int:
-    statement = (
-        select(func.count()).select_from(LotHold).where(LotHold.lot_number == lot_number, LotHold.closed_at.is_(None))
-    )
-    if definition_id is not None:
-        statement = statement.where(LotHold.definition_id == definition_id)
-    return session.scalar(statement) or 0
-
-
-def find_lot_hold(session: Session, source_ref: str, *, definition_id: UUID, lot_number: str) -> LotHold | None:
-    """Return the hold that a cause set on a lot, closed or not; None where it set none."""
-    statement = select(LotHold).where(
-        LotHold.definition_id == definition_id, LotHold.lot_number == lot_number, LotHold.source_ref == source_ref
-    )
-    return session.scalar(statement.limit(1))
-
-
 def list_incidents(session: Session, *, before: int | None = None, under: UUID | None = None) -> Sequence[IncidentLine]:
     """Return incidents, newest first, before a number; with units used under one derogation, or all; two SQL."""
     statement = _incident_lines().order_by(Incident.number.desc()).limit(PAGE_SIZE)
@@ -445,8 +429,15 @@ def get_own_incident(session: Session, incident_id: UUID, *, person_id: UUID) ->
     return lines[0]
 
 
+_Recorded = aliased(DeviceDefinition)
+"""The definition under which a unit was recorded; since a merge, another one is used instead."""
+
+
 def recall(session: Session, *, lot_number: str, definition_id: UUID | None = None) -> RecallView:
-    """Return every unit of a lot, where it is and who carries it; three SQL, whatever the lot's size."""
+    """Return every unit of a lot, where it is and who carries it; three SQL, whatever the lot's size.
+
+    Definitions merged into one are one device: its units stand under the definition that is used.
+    """
     last_ward = (
         select(Ward.name)
         .join(Movement, Movement.ward_id == Ward.id)
@@ -484,7 +475,8 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
             DeviceUse.patient_id,
         )
         .select_from(Device)
-        .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
+        .join(_Recorded, _Recorded.id == Device.definition_id)
+        .join(DeviceDefinition, DeviceDefinition.id == func.coalesce(_Recorded.merged_into_id, _Recorded.id))
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .outerjoin(DeviceUse, DeviceUse.device_id == Device.id)
         .outerjoin(Explantation, Explantation.device_id == Device.id)
@@ -492,8 +484,8 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
         .order_by(Device.sequence, DeviceUse.ordinal)
     )
     if definition_id is not None:
-        statement = statement.where(Device.definition_id == definition_id)
+        statement = statement.where(Device.definition_id.in_(catalogue.family_of(definition_id)))
     rows = session.execute(statement).all()
     known = patients.list_patients(session, [row[-1] for row in rows if row[-1] is not None])
     lines = tuple(RecalledUnit(known.get(row[-1]), *row[:-1]) for row in rows)
-    return RecallView(lot_number, lines, _count_lot_holds(session, lot_number, definition_id))
+    return RecallView(lot_number, lines, devices.count_lot_holds(session, lot_number, definition_id))

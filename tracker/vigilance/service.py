@@ -469,7 +469,7 @@ def hold_recalled_lot(
     lot_number = rules.check_lot(lot_number)
     hold = NewHold(cause=HoldCause.RECALL, reason=device_rules.check_reason(reason), source_ref=f"recall:{request_id}")
     queries.lock_recall(session, request_id)
-    if queries.find_lot_hold(session, hold.source_ref, definition_id=definition_id, lot_number=lot_number):
+    if devices.find_lot_hold(session, hold.source_ref, definition_id=definition_id, lot_number=lot_number):
         return 0
     held = device_service.hold_lot(
         session,

@@ -212,13 +212,15 @@ def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
 
 SYSTEM_ID = UUID(int=0)
 """Actor of what no person started: the scheduler and the loading commands."""
+SYSTEM_NAME = N_("system")
+"""Stored with what it does, where a person's name would stand; translated when shown."""
 
 
 def system_actor(establishment_id: UUID) -> Actor:
     """Return the actor for work that runs by itself: it may do everything, and the trail names it as the system."""
     return Actor(
         id=SYSTEM_ID,
-        display_name="system",
+        display_name=SYSTEM_NAME,
         establishment_id=establishment_id,
         roles=frozenset(),
         permissions=frozenset(Permission),

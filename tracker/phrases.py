@@ -12,6 +12,8 @@ from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
+from tracker.actor import SYSTEM_NAME
+
 
 @dataclass(frozen=True, slots=True)
 class _Phrase:
@@ -70,3 +72,9 @@ def _translate_in_context(evaluation: EvalContext, context: str, text: str, /, *
 def install(app: Flask) -> None:
     """Give an application's templates these texts; after Flask-Babel, whose others stay."""
     app.jinja_env.globals.update(_=_translate, gettext=_translate, pgettext=_translate_in_context)
+    app.jinja_env.filters["person"] = person
+
+
+def person(name: str | None) -> str:
+    """Return who did something as the reader says it: a person's name, or the word for the program itself."""
+    return _language()[name,].text if name == SYSTEM_NAME else name or ""

@@ -82,6 +82,21 @@ _SHAPE = """() => ({
     isWide: document.documentElement.scrollWidth > window.innerWidth,
     heads: document.querySelectorAll("h1").length,
 })"""
+_SHEET = {"width": 794, "height": 1123}
+"""A4 at 96 dots per inch."""
+_PRINTED = """() => {
+    document.body.style.width = "688px"; // between the margins of print.css
+    const seen = (element) => element.getClientRects().length > 0;
+    const faults = [...document.querySelectorAll("nav, .sidebar, button, .scan-box, .page-actions")]
+        .filter(seen).map((element) => `printed: ${element.outerHTML.slice(0, 80)}`);
+    for (const table of document.querySelectorAll("table")) {
+        if (seen(table) && table.getBoundingClientRect().right > 690) {
+            faults.push(`cut on paper: ${table.caption?.textContent}`);
+        }
+    }
+    document.body.style.width = "";
+    return faults;
+}"""
 _WORDS = """() => {
     const words = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -172,7 +187,14 @@ class Reader:
         faults += [f"not in French: {words}" for words in sorted(english() & set(self.page.evaluate(_WORDS)))]
         self.page.set_viewport_size(DESK)
         faults += ["too wide for a desk"] if self.page.evaluate(_SHAPE)["isWide"] else []
-        return faults + self.complaints
+        return faults + self._faults_on_paper() + self.complaints
+
+    def _faults_on_paper(self) -> list[str]:
+        self.page.set_viewport_size(_SHEET)
+        self.page.emulate_media(media="print")
+        found: list[str] = self.page.evaluate(_PRINTED)
+        self.page.emulate_media(media="screen")
+        return found
 
 
 @cache

@@ -15,7 +15,7 @@ from tests.pages import words
 from tests.stock import a_hold, make_decision, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person
 from tracker import clock, db, schedule
-from tracker.actor import Actor, Role
+from tracker.actor import Actor, Role, system_actor
 from tracker.alerts import jobs
 from tracker.alerts.rules import WARNING_JOB
 from tracker.arrivals.models import Reception
@@ -342,3 +342,17 @@ def test_a_broken_chain_is_told_with_its_place_and_what_to_do(
 
     assert said in answer
     assert "call the security officer" in answer
+
+
+def test_what_the_program_did_by_itself_is_told_in_french(person: LogIn, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        audit.append(
+            session, actor=system_actor(HOSPITAL_A), action="unit:expired", subject="device:1", details={}, now=NOW
+        )
+    fanny = person(FANNY)
+    fanny.client.set_cookie("trace59_locale", "fr")
+
+    page = fanny.get("/audit?subject=device:1").text
+
+    assert "système" in page
+    assert ">system<" not in page

@@ -7,6 +7,8 @@ import pytest
 from flask import Flask, g, render_template_string
 from flask_babel import force_locale
 
+from tests.hospital import HOSPITAL_A
+from tracker.actor import system_actor
 from tracker.derogations.rules import DerogationStatus
 from tracker.devices.rules import UnitState
 from tracker.outbox.rules import MessageState
@@ -58,3 +60,12 @@ def test_every_state_has_a_word_and_is_not_shown_as_its_code(
     shown = {code.value: said(app, template, "fr", code=code.value) for code in codes}
 
     assert [code for code, word in shown.items() if f"{code}<" in word] == []
+
+
+def test_the_program_itself_is_named_in_the_readers_language_and_people_by_their_names(app: Flask) -> None:
+    template = "{{ name|person }}"
+    system = system_actor(HOSPITAL_A).display_name
+
+    assert [said(app, template, code, name=system) for code in ("fr", "en")] == ["système", "system"]
+    assert said(app, template, "fr", name="Alice <b>") == "Alice &lt;b&gt;"
+    assert said(app, template, "fr", name=None) == ""

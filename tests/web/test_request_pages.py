@@ -13,6 +13,7 @@ from tests.care import MARIE
 from tests.dossiers import make_complete, make_given, make_request
 from tests.hospital import ALICE, BOB, CHARLIE, FANNY, HOSPITAL_A
 from tests.pages import words
+from tests.stock import REFERENCE, make_definition, make_manufacturer
 from tests.web.conftest import Person
 from tracker import clock, db
 from tracker.actor import Actor
@@ -200,6 +201,51 @@ def test_the_whole_way_on_the_pages(person: LogIn, database: db.Database) -> Non
         assert view.row.derogation_id is not None
         sheet = derogations.get_sheet(session, view.row.derogation_id, day=TODAY, known_at=clock.utc_now())
     assert sheet.status is DerogationStatus.IN_FORCE
+
+
+def test_a_granted_device_is_added_to_the_catalogue_next_and_asked_for_until_it_is(
+    person: LogIn, database: db.Database
+) -> None:
+    request_id, alice = make(database, make_given), person(ALICE)
+    here = f"/requests/{request_id}"
+
+    granted = alice.post(f"{here}/answer", letter())
+    form = alice.get(granted.location)
+    asking = alice.get(here).text
+    fields = dict(
+        re.findall(r'name="(manufacturer|request_id|reference|designation|back)"[^>]*value="([^"]*)"', form.text)
+    )
+    maker = str(view_of(database, request_id).file.manufacturer_id)
+    added = alice.post("/definitions/new", {**fields, "manufacturer": maker, "kind": "implant"})
+
+    assert granted.location.startswith("/definitions/new?")
+    assert (fields["reference"], fields["designation"]) == (REFERENCE, "SCORE insert, size C 14 mm")
+    assert f'<option selected value="{maker}">' in form.text
+    assert f"Add {REFERENCE} to the catalogue" in asking
+    assert added.location == here
+    assert "to the catalogue" not in alice.get(here).text
+
+
+def test_a_refusal_and_a_device_that_is_known_lead_back_to_the_request(person: LogIn, database: db.Database) -> None:
+    alice = person(ALICE)
+    refused = make(database, make_given)
+    assert alice.post(f"/requests/{refused}/answer", letter(outcome="refused")).location == f"/requests/{refused}"
+
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session, "Known")
+        make_definition(session, manufacturer_id=maker)
+        known = make_given(session, kind=DerogationKind.PARTIAL_REVISION, manufacturer_id=maker)
+    assert alice.post(f"/requests/{known}/answer", letter()).location == f"/requests/{known}"
+
+
+def test_the_form_of_the_catalogue_leads_to_no_other_site(person: LogIn, database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session, "Known")
+    typed_in = {"manufacturer": str(maker), "reference": "R9", "designation": "Cup", "kind": "implant"}
+
+    added = person(ALICE).post("/definitions/new", {**typed_in, "request_id": str(db.new_id()), "back": "//evil.test"})
+
+    assert added.location == "/"
 
 
 def step(kind: str, **changes: object) -> dict[str, object]:

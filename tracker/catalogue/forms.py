@@ -87,6 +87,8 @@ class DefinitionForm(FlaskForm):
     """A new device of the catalogue."""
 
     request_id = HiddenField()
+    back = HiddenField()
+    """Page that asked for it, to go back to."""
     manufacturer = SelectField(_l("Manufacturer"), validators=[DataRequired(_l("Choose the manufacturer."))])
     reference = StringField(
         _l("Manufacturer's reference"), validators=[DataRequired(_l("Write the reference.")), Length(max=100)]

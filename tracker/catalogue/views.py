@@ -76,6 +76,8 @@ def new_definition() -> Response:
         request_id=str(db.new_id()),
         manufacturer=request.args.get("manufacturer", ""),
         reference=forms.one_line(request.args.get("reference"))[:100],
+        designation=forms.one_line(request.args.get("designation"))[:300],
+        back=request.args.get("back", ""),
         udi_di=forms.one_line(request.args.get("udi_di"))[:100],
     )
     return _definition_page(form)
@@ -111,7 +113,8 @@ def create_definition() -> Response:
     except (Conflict, InvalidInput, RuleRefused) as error:
         return _definition_page(form, error=error)
     flash(_("%(reference)s is in the catalogue.", reference=new.reference), "success")
-    return redirect(url_for("catalogue.definitions", q=new.reference), code=303)
+    listed = url_for("catalogue.definitions", q=new.reference)
+    return redirect(http.safe_next(form.back.data or listed), code=303)
 
 
 @bp.get("/definitions/<uuid:definition_id>")

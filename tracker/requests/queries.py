@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from tracker import db
 from tracker.catalogue import queries as catalogue
+from tracker.catalogue.models import DeviceDefinition
+from tracker.derogations.models import Derogation, ScopeEntry
 from tracker.documents.models import Document
 from tracker.errors import N_, NotFound
 from tracker.organisation import queries as organisation
@@ -202,6 +204,25 @@ def get_dossier_source(session: Session, view: RequestView) -> DossierSource:
         manufacturer=catalogue.get_manufacturer(session, file.manufacturer_id).name,
         establishment=organisation.get_establishment(session, view.row.establishment_id),
     )
+
+
+def list_uncatalogued(session: Session, view: RequestView) -> Sequence[str]:
+    """Return the references that ANSM granted and no device of the catalogue carries, by reference; one SQL.
+
+    Without the device in the catalogue its box is refused at goods-in, whatever the register says.
+    """
+    if view.row.state is not RequestState.GRANTED:
+        return ()
+    definition = select(DeviceDefinition.id).where(
+        DeviceDefinition.manufacturer_id == Derogation.manufacturer_id,
+        DeviceDefinition.reference == ScopeEntry.reference,
+    )
+    statement = (
+        select(ScopeEntry.reference)
+        .join(Derogation, Derogation.id == ScopeEntry.derogation_id)
+        .where(Derogation.id == view.row.derogation_id, ~definition.exists())
+    )
+    return session.scalars(statement.distinct().order_by(ScopeEntry.reference)).all()
 
 
 def list_requests(session: Session, *, state: RequestState | None, before: int | None, limit: int) -> RequestPage:

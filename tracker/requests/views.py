@@ -127,6 +127,7 @@ def show(request_id: UUID) -> Response:
         view = queries.get_view(session, request_id)
         patient = _patient_of(session, view) if actor.can(Permission.PATIENT_READ) else None
         company = catalogue.get_manufacturer(session, view.file.manufacturer_id) if view.file.manufacturer_id else None
+        uncatalogued = queries.list_uncatalogued(session, view)
     return make_response(
         render_template(
             "requests/show.html",
@@ -137,6 +138,8 @@ def show(request_id: UUID) -> Response:
             kind=_(rules.KIND_LABELS[view.row.kind]),
             state=_(rules.STATE_LABELS[view.row.state]),
             event_words={code.value: _(word) for code, word in rules.EVENT_LABELS.items()},
+            to_catalogue={reference: _catalogue_form(view, reference) for reference in uncatalogued},
+            may_catalogue=actor.can(Permission.DEFINITION_WRITE),
             is_still=_is_still(view.row, now),
             still_days=(now - view.row.moved_at).days,
             event_id=str(db.new_id()),
@@ -147,6 +150,17 @@ def show(request_id: UUID) -> Response:
             is_open=view.row.state in rules.OPEN_STATES,
             is_with_operator=view.row.state in {RequestState.GIVEN, RequestState.FILED},
         )
+    )
+
+
+def _catalogue_form(view: RequestView, reference: str) -> str:
+    """Return the address of the form that adds a granted device to the catalogue, filled with what is known of it."""
+    return url_for(
+        "catalogue.new_definition",
+        manufacturer=view.file.manufacturer_id,
+        reference=reference,
+        designation=view.row.designation,
+        back=url_for("requests.show", request_id=view.row.id),
     )
 
 
@@ -392,7 +406,18 @@ def record_answer(request_id: UUID) -> Response:
     except _REFUSALS as error:
         return http.rejected("requests/answer.html", form, error, view=view)
     flash(_("ANSM's answer is recorded, and the derogation is in the register."), "success")
-    return redirect(url_for("requests.show", request_id=request_id), code=303)
+    return redirect(_after_answer(request_id), code=303)
+
+
+def _after_answer(request_id: UUID) -> str:
+    """Return where to go on: to the catalogue, where a granted device is not in it, else to the request."""
+    with http.transaction() as session:
+        view = queries.get_view(session, request_id)
+        uncatalogued = queries.list_uncatalogued(session, view)
+    if not uncatalogued or not http.current_actor().can(Permission.DEFINITION_WRITE):
+        return url_for("requests.show", request_id=request_id)
+    flash(_("Now add the device to the catalogue: without it, its boxes are refused at goods-in."), "info")
+    return _catalogue_form(view, uncatalogued[0])
 
 
 def _answer_of(form: forms.AnswerForm) -> AnsmAnswer:

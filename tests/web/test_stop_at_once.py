@@ -134,6 +134,26 @@ def test_the_end_of_a_suspension_frees_at_once_what_it_had_held_and_nothing_else
     assert held == [[], ["pharmacist"]]
 
 
+@pytest.mark.parametrize("stopped_by", [by_the_form, by_the_effects_page])
+def test_a_suspension_that_ansm_takes_back_on_its_first_day_frees_its_units_the_same_day(
+    person: LogIn, program: WithToken, case: Case, database: db.Database, stopped_by: Callable[..., int]
+) -> None:
+    alice, token = person(ALICE), program(ALICE)
+    stopped_by(alice, token, case)
+    address = f"/derogations/{case.derogation_id}/effects"
+
+    answers = [token.post(f"/api/v1{address}", again) for again in [body(case, kind="reinstated")] * 2]
+    page = alice.get(f"/derogations/{case.derogation_id}").text
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.get_json()["lifted_count"] for answer in answers] == [2, 0]
+    assert 'data-status="in_force"' in page
+    assert "lifted on its first day" in page
+    delivery = {"id": str(db.new_id()), "code": case.number, "ward_id": str(THEATRE)}
+    assert token.post("/api/v1/deliveries", delivery).status_code == 201
+    assert program(CHARLIE).post("/api/v1/uses", case.body()).status_code == 201
+
+
 def test_what_the_register_refuses_holds_nothing(
     person: LogIn, program: WithToken, case: Case, database: db.Database
 ) -> None:

@@ -54,6 +54,8 @@ class ShownDecision:
     label: str
     letter: Document | None
     is_corrected: bool
+    is_taken_back: bool
+    """A suspension that was lifted on the day on which it began."""
     """A later decision took its place."""
     corrects: str
     """What it took the place of, in words; empty where nothing."""
@@ -128,17 +130,23 @@ def _patient_of(session: Session, patient_id: UUID | None) -> PatientView | None
 def _shown_decisions(decisions: Sequence[Decision], letters: Sequence[Document]) -> list[ShownDecision]:
     by_id = {decision.id: decision for decision in decisions}
     files = {letter.id: letter for letter in letters}
-    corrected = {decision.corrects_id for decision in decisions}
+    corrections = {decision.corrects_id: decision for decision in decisions if decision.corrects_id}
     return [
         ShownDecision(
             row=decision,
             label=_(DECISION_LABELS[decision.kind]),
             letter=files.get(decision.document_id) if decision.document_id else None,
-            is_corrected=decision.id in corrected,
+            is_corrected=decision.id in corrections,
+            is_taken_back=_is_taken_back(decision, corrections.get(decision.id)),
             corrects=_(DECISION_LABELS[by_id[decision.corrects_id].kind]) if decision.corrects_id in by_id else "",
         )
         for decision in decisions
     ]
+
+
+def _is_taken_back(decision: Decision, correction: Decision | None) -> bool:
+    is_lifted = correction is not None and correction.kind is DecisionKind.REINSTATED
+    return decision.kind is DecisionKind.SUSPENDED and is_lifted
 
 
 def _shown_references(entries: Sequence[ScopeEntry], *, day: date, known_at: datetime) -> list[ShownReference]:

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, aliased, column_property, mapped_column
 
 from tracker.db import Base, Tenant, code_column
-from tracker.derogations.rules import DecisionKind, DerogationKind, Domain, Standing
-from tracker.terms.rules import ScopeChangeKind
+from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain, Standing
+from tracker.terms.rules import Conditions, ScopeChangeKind
 
 
 class Derogation(Tenant, Base):
@@ -141,8 +141,14 @@ class Worth:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a calendar keeps it."""
-        end = self.end_recorded_on
-        return self.standing.as_json() | {
+        standing, end = self.standing, self.end_recorded_on
+        return {
+            "status": standing.status.value,
+            "valid_until": standing.valid_until and standing.valid_until.isoformat(),
+            "since": standing.since and standing.since.isoformat(),
+            "decision_id": standing.decision_id and str(standing.decision_id),
+            "patient_cap": standing.patient_cap,
+            "conditions": standing.conditions and standing.conditions.as_json(),
             "reference": self.decision_reference,
             "end_recorded_on": end and end.isoformat(),
         }
@@ -151,7 +157,15 @@ class Worth:
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
         """Return what a calendar kept."""
         end = kept["end_recorded_on"]
-        return cls(Standing.from_json(kept), kept["reference"], date.fromisoformat(end) if end else None)
+        standing = Standing(
+            status=DerogationStatus(kept["status"]),
+            valid_until=date.fromisoformat(kept["valid_until"]) if kept["valid_until"] else None,
+            since=date.fromisoformat(kept["since"]) if kept["since"] else None,
+            decision_id=UUID(kept["decision_id"]) if kept["decision_id"] else None,
+            patient_cap=kept["patient_cap"],
+            conditions=Conditions.from_json(kept["conditions"]) if kept["conditions"] else None,
+        )
+        return cls(standing, kept["reference"], date.fromisoformat(end) if end else None)
 
 
 class Calendar(Tenant, Base):

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Self
 from uuid import UUID
 
 from tracker.errors import N_, Conflict, InvalidInput
@@ -90,29 +89,6 @@ class Standing:
     patient_cap: int | None
     conditions: Conditions | None = None
     """The last ones stated; None where no decision stated any."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the standing as it is kept."""
-        return {
-            "status": self.status.value,
-            "valid_until": self.valid_until and self.valid_until.isoformat(),
-            "since": self.since and self.since.isoformat(),
-            "decision_id": self.decision_id and str(self.decision_id),
-            "patient_cap": self.patient_cap,
-            "conditions": self.conditions and self.conditions.as_json(),
-        }
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """Return a standing that was kept."""
-        return cls(
-            status=DerogationStatus(kept["status"]),
-            valid_until=date.fromisoformat(kept["valid_until"]) if kept["valid_until"] else None,
-            since=date.fromisoformat(kept["since"]) if kept["since"] else None,
-            decision_id=UUID(kept["decision_id"]) if kept["decision_id"] else None,
-            patient_cap=kept["patient_cap"],
-            conditions=Conditions.from_json(kept["conditions"]) if kept["conditions"] else None,
-        )
 
 
 _SEVERITY = {
@@ -414,8 +390,27 @@ def check_decision(
     _check_correction(recorded, new)
     known_at = max([new.recorded_at, *(decision.recorded_at for decision in recorded)])
     others = [d for d in _standing_decisions(recorded, known_at) if d.id != new.corrects_id]
-    _check_not_recorded(others, new)
-    _check_state(others, new, known_at=known_at)
+    takes_back = _takes_back(recorded, new)
+    if not takes_back:
+        _check_not_recorded(others, new)
+    _check_state(others, new, known_at=known_at, takes_back=takes_back)
+
+
+def suspension_begun_on(recorded: Sequence[DecisionFacts], day: date) -> UUID | None:
+    """Return the suspension that begins on a day; None where none does.
+
+    An end of it on that day names it as what it corrects: from then on the suspension counts for no day. Without that
+    name the suspension speaks: of two decisions of one day the program does not guess which came last.
+    """
+    corrected = {decision.corrects_id for decision in recorded}
+    begun = (d.id for d in recorded if (d.kind, d.effective_from) == (DecisionKind.SUSPENDED, day))
+    return next((id_ for id_ in begun if id_ not in corrected), None)
+
+
+def _takes_back(recorded: Sequence[DecisionFacts], new: DecisionFacts) -> bool:
+    """Test whether a decision ends a suspension from its first day on, and so takes its place."""
+    suspensions = {decision.id for decision in recorded if decision.kind is DecisionKind.SUSPENDED}
+    return new.kind is DecisionKind.REINSTATED and new.corrects_id in suspensions
 
 
 def _check_content(new: DecisionFacts, *, changes_scope: bool, has_note: bool) -> None:
@@ -453,6 +448,11 @@ def _check_correction(recorded: Sequence[DecisionFacts], new: DecisionFacts) -> 
             N_("The decision to correct is not one of this derogation, or was corrected already."),
             next_step=N_("Reload the page and choose the decision there."),
         )
+    if _takes_back(recorded, new) and new.corrects_id != suspension_begun_on(recorded, new.effective_from):
+        raise CorrectionRefused(
+            N_("A suspension is taken back on its own first day only."),
+            next_step=N_("To end it on a later day, record the end of the suspension, and correct nothing."),
+        )
 
 
 def _check_not_recorded(others: Sequence[DecisionFacts], new: DecisionFacts) -> None:
@@ -464,7 +464,7 @@ def _check_not_recorded(others: Sequence[DecisionFacts], new: DecisionFacts) -> 
         )
 
 
-def _check_state(others: Sequence[DecisionFacts], new: DecisionFacts, *, known_at: datetime) -> None:
+def _check_state(others: Sequence[DecisionFacts], new: DecisionFacts, *, known_at: datetime, takes_back: bool) -> None:
     """Check a decision against what the others say on its first day, and that it will have its effect.
 
     Raises:
@@ -472,7 +472,7 @@ def _check_state(others: Sequence[DecisionFacts], new: DecisionFacts, *, known_a
         DecisionDatesWrong: an extension that does not end later.
     """
     before = standing_on(others, new.effective_from, known_at=known_at)
-    if before.status not in _ALLOWED[new.kind]:
+    if before.status not in _ALLOWED[new.kind] and not takes_back:
         raise DecisionContradicts(
             _WHY_NOT.get((new.kind, before.status)) or _WHY_NOT[new.kind, None],
             next_step=N_("Check the kind of decision and its first day of effect against the letter."),
@@ -491,5 +491,5 @@ def _check_state(others: Sequence[DecisionFacts], new: DecisionFacts, *, known_a
     if is_overruled or is_still_suspended:
         raise DecisionContradicts(
             N_("Another decision with effect on the same day says the contrary."),
-            next_step=N_("Check the first day of effect; a suspension and its end cannot begin on one day."),
+            next_step=N_("Check the first day of effect; if the other decision is wrong, correct that one."),
         )

@@ -27,7 +27,7 @@ from tracker.documents.service import NewFile
 from tracker.errors import N_, InvalidInput, check_same_request
 from tracker.patients import queries as patients
 from tracker.terms import rules as terms
-from tracker.terms.rules import Conditions, ScopeChangeKind
+from tracker.terms.rules import Conditions, ScopeChangeKind, ScopeWrong
 
 
 class DerogationIncomplete(InvalidInput):
@@ -40,12 +40,6 @@ class AliasWrong(InvalidInput):
     """Another spelling is empty, known already, or of unknown origin."""
 
     code = "alias-wrong"
-
-
-class ScopeWrong(InvalidInput):
-    """The references that enter or leave the scope cannot do so."""
-
-    code = "scope-wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +229,7 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
     if existing is not None:
         check_same_request(is_same=_says_the_same(session, existing, new))
         return existing
+    new = _naming_what_it_ends(session, new)
     _check_new_decision(session, decision_id, new, now=now)
     letter = _letter_of(session, derogation, new, actor=actor, now=now)
     values = {
@@ -259,6 +254,14 @@ def record_decision(session: Session, decision_id: UUID, *, new: NewDecision, ac
         now=now,
     )
     return recorded[0]
+
+
+def _naming_what_it_ends(session: Session, new: NewDecision) -> NewDecision:
+    """Return an end of a suspension with the suspension that begins on its very day, as what it corrects."""
+    if new.kind is not DecisionKind.REINSTATED or new.corrects_id is not None:
+        return new
+    recorded = [queries.decision_facts(row) for row in queries.list_decisions(session, new.derogation_id)]
+    return replace(new, corrects_id=rules.suspension_begun_on(recorded, new.effective_from))
 
 
 def _stated(new: NewDecision) -> dict[str, object]:
@@ -299,6 +302,8 @@ def _says_the_same(session: Session, existing: Decision, new: NewDecision) -> bo
         is_same_file = sha256 == stored
     else:
         is_same_file = new.document_id == existing.document_id
+    if new.kind is DecisionKind.REINSTATED and new.corrects_id is None:
+        new = replace(new, corrects_id=existing.corrects_id)  # the register named what it ends
     return is_same_file and all(getattr(existing, name) == value for name, value in _stated(new).items())
 
 
@@ -381,22 +386,12 @@ def _changes(new: NewScope) -> list[tuple[ScopeChangeKind, str, str]]:
 
 
 def _check_scope(session: Session, new: NewScope, *, now: datetime) -> None:
-    given = [reference for _, reference, _ in _changes(new)]
-    if not given:
+    changes = _changes(new)
+    if not changes:
         return
-    if not all(given) or len(set(given)) < len(given):
-        raise ScopeWrong(
-            N_("A reference is empty or given twice."), fields={"references": N_("Type each reference once.")}
-        )
     entries = [queries.scope_facts(entry) for entry in queries.list_scope(session, new.derogation_id)]
     present = terms.references_on(entries, new.effective_from, known_at=max([now, *(e.recorded_at for e in entries)]))
-    absent = sorted({reference.strip() for reference in new.removed} - present)
-    if absent:
-        raise ScopeWrong(
-            N_("The reference %(reference)s is not in the scope on this day."),
-            fields={"references_removed": N_("Check the references that leave.")},
-            reference=absent[0],
-        )
+    terms.check_scope_change([(change, reference) for change, reference, _ in changes], present=present)
 
 
 def _append_scope(

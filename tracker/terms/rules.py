@@ -3,7 +3,8 @@
 import enum
 import json
 from calendar import monthrange
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Self
@@ -33,6 +34,12 @@ class DecisionDatesWrong(InvalidInput):
     """The dates of a decision contradict each other or cannot be those of a decision."""
 
     code = "decision-dates-wrong"
+
+
+class ScopeWrong(InvalidInput):
+    """The references that enter or leave the scope cannot do so."""
+
+    code = "scope-wrong"
 
 
 class ConditionsWrong(InvalidInput):
@@ -111,6 +118,26 @@ def references_on(entries: Iterable[ScopeFacts], day: date, *, known_at: datetim
     for entry in sorted(effective, key=lambda e: (e.effective_from, e.change is ScopeChangeKind.REMOVED)):
         latest[entry.reference] = entry
     return frozenset(reference for reference, entry in latest.items() if entry.change is ScopeChangeKind.ADDED)
+
+
+def check_scope_change(changes: Sequence[tuple[ScopeChangeKind, str]], *, present: AbstractSet[str]) -> None:
+    """Check that references may enter or leave a scope.
+
+    Raises:
+        ScopeWrong: one is empty, given twice, or leaves a scope it is not in.
+    """
+    given = [reference for _change, reference in changes]
+    if not all(given) or len(set(given)) < len(given):
+        raise ScopeWrong(
+            N_("A reference is empty or given twice."), fields={"references": N_("Type each reference once.")}
+        )
+    leaving = {reference for change, reference in changes if change is ScopeChangeKind.REMOVED}
+    for reference in sorted(leaving - present):
+        raise ScopeWrong(
+            N_("The reference %(reference)s is not in the scope on this day."),
+            fields={"references_removed": N_("Check the references that leave.")},
+            reference=reference,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,8 @@ def _icon_address() -> str:
 
 def _instant(value: datetime | None) -> str:
     pattern = "dd/MM/yyyy HH:mm" if str(get_locale()) == "fr" else "d MMM yyyy HH:mm"
+    if value and clock.is_hour_twice(value):
+        pattern += " OOOO"  # 02:10 after 02:50 on the night the clocks go back: the zone tells which of the two
     return format_datetime(value, pattern) if value else ""
 
 

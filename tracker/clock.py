@@ -22,6 +22,18 @@ def paris_day(instant: datetime) -> date:
     return instant.astimezone(PARIS).date()
 
 
+def is_hour_twice(instant: datetime) -> bool:
+    """Test whether clocks in Paris show the hour of an instant twice, as they do on the night when summer time ends.
+
+    Source: Directive 2000/84/EC art. 3 (last Sunday in October, 01:00 UTC).
+
+    >>> [is_hour_twice(datetime(2026, 10, 25, hour, 30, tzinfo=UTC)) for hour in (0, 1, 2)]
+    [True, True, False]
+    """
+    there = instant.astimezone(PARIS)
+    return there.replace(fold=0).utcoffset() != there.replace(fold=1).utcoffset()
+
+
 def monotonic_seconds() -> float:
     """Return seconds of a clock that never goes back, for measuring durations."""
     return time.monotonic()

@@ -16,8 +16,10 @@ from tests.stock import (
     make_manufacturer,
 )
 from tracker import db
+from tracker.arrivals import queries as deliveries
 from tracker.arrivals import service as arrivals
 from tracker.arrivals.rules import AnnouncedLine
+from tracker.arrivals.service import ReceptionClosed
 from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
@@ -87,6 +89,36 @@ def test_the_last_expected_unit_scanned_twice_at_once_is_told_to_be_too_many_onc
 
     told = ["beyond-announced" in codes(answer) for answer in answers if isinstance(answer, LineView)]
     assert sorted(told) == [False, True, True, True]
+
+
+def test_boxes_scanned_while_the_delivery_is_closed_are_in_it_or_refused_and_never_after(
+    database: db.Database, bench: UUID
+) -> None:
+    ready, answers = Barrier(5), list[LineView | ReceptionClosed]()
+
+    def close() -> None:
+        with db.transaction(database, HOSPITAL_A) as session:
+            ready.wait()
+            arrivals.close_reception(session, bench, actor=ALICE, now=NOW)
+
+    def bring(lot: int) -> None:
+        try:
+            with db.transaction(database, HOSPITAL_A) as session:
+                ready.wait()
+                answers.append(receive(session, bench, box(f"]d201{GTIN}1728013110A{lot}")))
+        except ReceptionClosed as error:
+            answers.append(error)
+
+    threads = [Thread(target=close), *[Thread(target=bring, args=(lot,)) for lot in range(4)]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(answers) == 4
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert count(session, ReceptionLine) == len([one for one in answers if isinstance(one, LineView)])
+        assert deliveries.is_closed(session, bench)
 
 
 def test_a_box_received_while_its_lot_is_being_held_does_not_slip_in(database: db.Database, bench: UUID) -> None:

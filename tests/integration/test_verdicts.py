@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from scanners import Udi
 from scanners.udi import unit as unit_label
-from tests.bench import LABEL, SERIAL_LABEL, actions, box, by_hand, codes, count, open_one, read, receive
-from tests.hospital import BOB, CHARLIE, NOW, TODAY
+from tests.bench import LABEL, SERIAL_LABEL, actions, box, by_hand, codes, count, counted, open_one, read, receive
+from tests.hospital import BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, TODAY, enter
 from tests.stock import (
     GTIN,
     REFERENCE,
@@ -29,7 +29,8 @@ from tracker.devices.rules import Event, HoldCause, ReasonMissing, UnitState
 from tracker.findings.rules import Outcome
 from tracker.reception import queries, service
 from tracker.reception.models import ReceptionLine
-from tracker.verdicts.queries import ReadingMissing
+from tracker.verdicts import queries as verdicts
+from tracker.verdicts.queries import Question, ReadingMissing
 from tracker.verdicts.rules import Purpose
 
 
@@ -309,6 +310,33 @@ def test_our_own_label_is_refused_at_goods_in(session: Session, definition_id: U
 
     assert codes(line) == ["unit-label-scanned"]
     assert count(session, Device) == 1
+
+
+def test_the_label_of_another_establishment_is_refused_as_such_and_nothing_is_told_of_its_unit(
+    session: Session,
+) -> None:
+    enter(session, HOSPITAL_B)
+    theirs = make_unit(session, make_definition(session, actor=GUY), actor=GUY)
+    enter(session, HOSPITAL_A)
+
+    line = receive(session, open_one(session), box(theirs.number))
+    used = ask_to_use(session, theirs.number)
+
+    assert codes(line) == ["unit-label-foreign"]
+    assert (line.definition_id, line.unit_number) == (None, None)
+    assert used == ["refused", "unit-unknown"]
+    assert count(session, Device) == 0
+
+
+def test_many_labels_of_our_own_cost_one_statement_more(session: Session, definition_id: UUID) -> None:
+    units = [make_unit(session, definition_id) for _unit in range(5)]
+    boxes = [box(unit.number) for unit in units]
+    with counted(session) as one:
+        verdicts.assess_many(session, boxes[:1], question=Question(Purpose.RECEIVE, TODAY, NOW))
+    with counted(session) as five:
+        verdicts.assess_many(session, boxes, question=Question(Purpose.RECEIVE, TODAY, NOW))
+
+    assert len(one) == len(five) <= 2
 
 
 def ask_to_use(session: Session, raw: str) -> list[str]:

@@ -275,7 +275,7 @@ def test_what_a_person_typed_is_marked() -> None:
         (Scan("", Status.PATIENT), "patient-label"),
         (Scan("x", Status.AMBIGUOUS, readings=(UDI, Udi())), "scan-ambiguous"),
         (Scan("x", Status.INVALID, fault=Fault("length", 1, "")), "scan-invalid"),
-        (Scan("T590000000178", Status.OK, unit_number="T590000000178"), "unit-label-scanned"),
+        (Scan("T590000000178", Status.OK, unit_number="T590000000178"), "unit-label-foreign"),
     ],
 )
 def test_a_code_that_says_nothing_stops_the_verdict(read: Scan, code: str) -> None:
@@ -283,6 +283,13 @@ def test_a_code_that_says_nothing_stops_the_verdict(read: Scan, code: str) -> No
 
     assert [finding.code for finding in verdict.findings] == [code]
     assert verdict.outcome is Outcome.REFUSED
+
+
+def test_a_label_of_ours_is_told_from_that_of_another_establishment() -> None:
+    ours = Scan("T590000000178", Status.OK, unit_number="T590000000178")
+
+    assert codes(replace(GOOD, scan=ours, is_number_known=True)) == ["unit-label-scanned"]
+    assert codes(replace(GOOD, scan=ours)) == ["unit-label-foreign"]
 
 
 def test_a_wrong_check_digit_is_passed_over_with_a_reason_and_never_without() -> None:

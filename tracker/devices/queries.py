@@ -1,6 +1,7 @@
 """Reads of definitions, units, their life and their holds."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -212,6 +213,16 @@ def _get_unit(session: Session, statement: DirectStatement, parameters: dict[str
         tuple([HoldView(*hold) for hold in holds]),
         *row[_WIDTH:],
     )
+
+
+def list_known(session: Session, numbers: Collection[str]) -> frozenset[str]:
+    """Return those numbers of our labels that a unit of this establishment carries; one statement."""
+    asked: dict[int, str] = {}
+    for number in numbers:
+        with suppress(UnitNotFound):
+            asked[read_unit_number(number)] = number
+    found = session.scalars(select(Device.sequence).where(Device.sequence.in_(asked)))
+    return frozenset(asked[sequence] for sequence in found)
 
 
 def life_of(session: Session, device_id: UUID) -> Sequence[LifeEvent]:

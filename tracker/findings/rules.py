@@ -57,6 +57,9 @@ _SENTENCES: Mapping[str, str] = {
     "scan-invalid": N_("This code is not valid: %(fault)s."),
     "scan-unknown": N_("'%(text)s' is neither a known kind of code nor a reference of the catalogue."),
     "unit-label-scanned": N_("This is our own label %(number)s: this unit is already known."),
+    "unit-label-foreign": N_(
+        "The label %(number)s is of another establishment: no unit of this hospital has this number."
+    ),
     "unit-unknown": N_("No unit of this hospital has the number %(number)s."),
     "definition-unknown": N_("The catalogue has no device with the code %(code)s."),
     "definition-several": N_("%(count)s devices of the catalogue have the code %(code)s."),
@@ -115,6 +118,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "scan-invalid": N_("Scan again. If only the check digit is wrong, a pharmacist may go on with a written reason."),
     "scan-unknown": N_("Scan the other code of the box, or enter the device by hand."),
     "unit-label-scanned": N_("Scan the manufacturer's label, or open the unit's page."),
+    "unit-label-foreign": N_("Scan the manufacturer's label: here the unit gets a number and a label of its own."),
     "unit-unknown": N_("Ask the pharmacy where this label comes from."),
     "definition-unknown": N_("Set the box aside; add the device to the catalogue, then scan again."),
     "definition-several": N_("Scan the other code, or enter the device by hand and choose the manufacturer."),
@@ -167,6 +171,7 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "scan-invalid": (Outcome.REFUSED, _BENCH),
     "scan-unknown": (Outcome.REFUSED, _BENCH),
     "unit-label-scanned": (Outcome.REFUSED, _IN_STOCK),
+    "unit-label-foreign": (Outcome.REFUSED, _IN_STOCK),
     "unit-unknown": (Outcome.REFUSED, _IN_STOCK),
     "definition-unknown": (Outcome.REFUSED, _TRACEABILITY),
     "definition-several": (Outcome.REFUSED, _BENCH),

@@ -56,6 +56,8 @@ class Card:
     """What is missing may be typed."""
     also_numbers: tuple[str, ...] = ()
     """Numbers of the other units of the same pack."""
+    known_number: str = ""
+    """The unit that carries the scanned label or serial number already."""
     photo_id: UUID | None = None
     """What was photographed of a refused box."""
 
@@ -106,7 +108,13 @@ def _card_of_line(line: LineView) -> Card:
         readings=read.readings if read and "scan-ambiguous" in codes else (),
         may_override=read is not None and "scan-invalid" in codes and is_overridable(read),
         may_complete=bool(codes & _COMPLETABLE),
+        known_number=_known_number(line.findings),
     )
+
+
+def _known_number(findings: tuple[Finding, ...]) -> str:
+    known = {finding.code: finding.data for finding in findings}
+    return str((known.get("unit-label-scanned") or known.get("serial-already-known") or {}).get("number", ""))
 
 
 def _subject(designation: str | None, manufacturer: str | None) -> str:

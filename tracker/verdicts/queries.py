@@ -99,6 +99,7 @@ class _Found:
     code: str = ""
     candidates: tuple[Candidate, ...] = ()
     unit: UnitView | None = None
+    is_number_known: bool = False
 
     @property
     def definition(self) -> FoundDefinition | None:
@@ -258,8 +259,10 @@ def _find(session: Session, boxes: Sequence[Box], *, udis: Sequence[Udi], purpos
     probes = {place: _probe(udi) for place, udi in enumerate(udis) if _has_code(boxes[place], udi)}
     found = find_candidates(session, list(probes.values())) if probes else []
     candidates = dict(zip(probes, found, strict=True))
+    numbers = [box.scan.unit_number for box in boxes if box.scan and box.scan.unit_number]
+    known = devices.list_known(session, numbers) if numbers and purpose is Purpose.RECEIVE else frozenset[str]()
     return [
-        _found(session, box, udi=udi, candidates=candidates.get(place), purpose=purpose)
+        _found(session, box, udi=udi, candidates=candidates.get(place), purpose=purpose, known=known)
         for place, (box, udi) in enumerate(zip(boxes, udis, strict=True))
     ]
 
@@ -280,10 +283,19 @@ def _probe(udi: Udi) -> Probe:
     )
 
 
-def _found(session: Session, box: Box, *, udi: Udi, candidates: Sequence[Candidate] | None, purpose: Purpose) -> _Found:
+def _found(
+    session: Session,
+    box: Box,
+    *,
+    udi: Udi,
+    candidates: Sequence[Candidate] | None,
+    purpose: Purpose,
+    known: frozenset[str],
+) -> _Found:
     number = box.scan.unit_number if box.scan else None
     if number:
-        return _Found(number, unit=_find_unit(session, number) if purpose is Purpose.USE else None)
+        unit = _find_unit(session, number) if purpose is Purpose.USE else None
+        return _Found(number, unit=unit, is_number_known=number in known)
     if candidates is None:
         return _Found(rules.printable(box.scan.text) if box.scan else "")
     kept = tuple([one for one in candidates if box.definition_id in {None, one.definition.id}])
@@ -317,6 +329,7 @@ def _facts(box: Box, udi: Udi, found: _Found, *, question: Question, coverages: 
         other_expiration_dates=_other_dates(box, udi, candidate),
         lot_hold_reason=(candidate.lot_hold_reason or "") if candidate else "",
         is_lot_on_recall=candidate is not None and candidate.lot_hold_cause is HoldCause.RECALL,
+        is_number_known=found.is_number_known,
         unit=_unit_facts(found.unit),
         is_found_by_pack=candidate is not None and candidate.is_found_by_pack,
         count=box.count,

@@ -127,6 +127,8 @@ class Facts:
     """Dates, other than the unit's, on a second label, typed, or on units of the same lot."""
     lot_hold_reason: str = ""
     is_lot_on_recall: bool = False
+    is_number_known: bool = False
+    """A unit of this establishment has the number of our own label that was scanned."""
     unit: UnitFacts | None = None
     """For a question about use: the unit that was recognised."""
     is_found_by_pack: bool = False
@@ -195,7 +197,9 @@ def _of_reading(facts: Facts) -> Iterable[Finding]:
     elif scan.status is Status.AMBIGUOUS and not facts.is_reading_chosen:
         yield Finding("scan-ambiguous", {"count": str(len(scan.readings))})
     elif scan.unit_number and facts.purpose is Purpose.RECEIVE:
-        yield Finding("unit-label-scanned", {"number": scan.unit_number})
+        yield Finding(
+            "unit-label-scanned" if facts.is_number_known else "unit-label-foreign", {"number": scan.unit_number}
+        )
     elif scan.unit_number and facts.unit is None:
         yield Finding("unit-unknown", {"number": scan.unit_number})
 

@@ -1,4 +1,4 @@
-# One-word targets; `make help` lists them. The second call of any target works without a network.
+# One-word targets; `make help` lists them. The second call of each works without a network, but `requirements`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -15,7 +15,6 @@ from tracker.actor import Permission
 from tracker.db import Session
 from tracker.derogations import queries, service
 from tracker.derogations.models import ScopeEntry
-from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DecisionKind, DerogationKind, DerogationStatus, Domain
 from tracker.derogations.service import NewAlias, NewDecision, NewDerogation, NewReference, NewScope
 from tracker.documents.models import DocumentKind
@@ -56,6 +55,8 @@ class DerogationPath(BaseModel):
 class DerogationAnswer(BaseModel):
     """One derogation and what it is worth on the day asked about."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: UUID
     designation: str
     kind: DerogationKind
@@ -68,24 +69,6 @@ class DerogationAnswer(BaseModel):
     valid_until: date | None = Field(description="Last day of validity, included")
     since: date | None
     patient_cap: int | None
-
-    @classmethod
-    def of(cls, found: DerogationStanding) -> Self:
-        """Return the answer for one derogation."""
-        return cls(
-            id=found.id,
-            designation=found.designation,
-            kind=found.kind,
-            domain=found.domain,
-            manufacturer_id=found.manufacturer_id,
-            manufacturer_name=found.manufacturer_name,
-            implanted_system=found.implanted_system,
-            is_fictional=found.is_fictional,
-            status=found.status,
-            valid_until=found.valid_until,
-            since=found.standing.since,
-            patient_cap=found.standing.patient_cap,
-        )
 
 
 class FollowUpBody(BaseModel):
@@ -311,7 +294,7 @@ def _whole(session: Session, derogation_id: UUID, *, day: date, known_at: dateti
     conditions = sheet.standing.conditions
     sees_patients = http.current_actor().can(Permission.PATIENT_READ)
     return WholeDerogationAnswer(
-        **DerogationAnswer.of(sheet).model_dump(),
+        **DerogationAnswer.model_validate(sheet).model_dump(),
         legal_basis=derogation.legal_basis,
         partial_revision_only=derogation.partial_revision_only,
         patient_id=derogation.patient_id if sees_patients else None,

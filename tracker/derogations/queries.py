@@ -72,6 +72,16 @@ class DerogationStanding:
         """The last day of validity as it stands, included."""
         return self.standing.valid_until
 
+    @property
+    def since(self) -> date | None:
+        """First day of what it is worth."""
+        return self.standing.since
+
+    @property
+    def patient_cap(self) -> int | None:
+        """How many patients it allows; None where it sets no limit."""
+        return self.standing.patient_cap
+
 
 def paris_day(instant: datetime) -> date:
     """Return the calendar day in Paris at an instant; for services, which do not know the clock."""

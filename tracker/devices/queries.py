@@ -27,6 +27,27 @@ _Row = Row[*tuple[Any, ...]]
 _WIDTH = len(catalogue.DEFINITION_COLUMNS)
 
 
+UNIT_COLUMNS = (
+    Device.id,
+    Device.sequence,
+    Device.state,
+    Device.lot_number,
+    Device.serial_number,
+    Device.expiration_date,
+    DeviceDefinition.reference,
+    DeviceDefinition.designation,
+)
+"""What every list of units says of one; each list adds what its readers need."""
+OPEN_HOLD_COUNT = (
+    select(func.count())
+    .select_from(Hold)
+    .where(Hold.device_id == Device.id, Hold.closed_at.is_(None))
+    .correlate(Device)
+    .scalar_subquery()
+    .label("open_hold_count")
+)
+
+
 class UnitNotFound(NotFound):
     """No such unit in this establishment."""
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
-from tracker.devices.models import Device, Hold
+from tracker.devices.models import Device
+from tracker.devices.queries import OPEN_HOLD_COUNT, UNIT_COLUMNS
 from tracker.devices.rules import UnitState, is_usable
 from tracker.errors import N_, NotFound
 from tracker.labels.documents import PrintedLabel, PrintJob
@@ -127,21 +128,8 @@ def get_own_format(session: Session, format_id: UUID) -> LabelFormat:
     return row
 
 
-_HOLDS = select(func.count()).where(Hold.device_id == Device.id, Hold.closed_at.is_(None)).correlate(Device)
 _UNITS = (
-    select(
-        Device.id,
-        Device.sequence,
-        Device.state,
-        Device.lot_number,
-        Device.serial_number,
-        Device.expiration_date,
-        DeviceDefinition.reference,
-        DeviceDefinition.designation,
-        Manufacturer.id,
-        Manufacturer.name,
-        _HOLDS.scalar_subquery(),
-    )
+    select(*UNIT_COLUMNS, Manufacturer.id, Manufacturer.name, OPEN_HOLD_COUNT)
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
     .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tracker import clock, http
 from tracker.actor import Permission
@@ -58,6 +58,8 @@ class RegisterQuery(BaseModel):
 class RegisterLineAnswer(BaseModel):
     """One derogation and what it is worth on the day asked about."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: UUID
     designation: str
     kind: DerogationKind
@@ -70,25 +72,6 @@ class RegisterLineAnswer(BaseModel):
     valid_until: date | None = Field(description="Last day of validity, included")
     since: date | None
     patient_cap: int | None
-
-    @classmethod
-    def of(cls, found: DerogationStanding) -> Self:
-        """Return the answer for one derogation."""
-        standing = found.standing
-        return cls(
-            id=found.id,
-            designation=found.designation,
-            kind=found.kind,
-            domain=found.domain,
-            manufacturer_id=found.manufacturer_id,
-            manufacturer_name=found.manufacturer_name,
-            implanted_system=found.implanted_system,
-            is_fictional=found.is_fictional,
-            status=standing.status,
-            valid_until=standing.valid_until,
-            since=standing.since,
-            patient_cap=standing.patient_cap,
-        )
 
 
 class RegisterAnswer(BaseModel):
@@ -145,7 +128,7 @@ def index(query: RegisterQuery) -> dict[str, object]:
             after=query.after,
             limit=query.limit,
         )
-    items = [RegisterLineAnswer.of(found) for found in page.standings]
+    items = [RegisterLineAnswer.model_validate(found) for found in page.standings]
     return RegisterAnswer(items=items, next=page.next_after).model_dump(mode="json")
 
 

@@ -16,8 +16,8 @@ from tracker.derogations import queries as derogations
 from tracker.derogations.models import Derogation, ScopeEntry
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
-from tracker.devices.models import Device, Hold
-from tracker.devices.queries import read_unit_number
+from tracker.devices.models import Device
+from tracker.devices.queries import OPEN_HOLD_COUNT, UNIT_COLUMNS, read_unit_number
 from tracker.devices.rules import ON_HAND, UnitState
 from tracker.organisation.models import Ward
 from tracker.stock.rules import Position, StockFilters, end_code
@@ -60,21 +60,10 @@ class UnitLine:
 
 _LINES = (
     select(
-        Device.id,
-        Device.sequence,
-        Device.state,
-        Device.lot_number,
-        Device.serial_number,
-        Device.expiration_date,
-        DeviceDefinition.reference,
-        DeviceDefinition.designation,
+        *UNIT_COLUMNS,
         Manufacturer.name.label("manufacturer_name"),
         Ward.name.label("ward_name"),
-        select(func.count())
-        .where(Hold.device_id == Device.id, Hold.closed_at.is_(None))
-        .correlate(Device)
-        .scalar_subquery()
-        .label("open_hold_count"),
+        OPEN_HOLD_COUNT,
     )
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
     .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)

@@ -448,13 +448,6 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
         .scalar_subquery()
     )
     use_ward = select(Ward.name).where(Ward.id == DeviceUse.ward_id).correlate(DeviceUse).scalar_subquery()
-    open_holds = (
-        select(func.count())
-        .select_from(Hold)
-        .where(Hold.device_id == Device.id, Hold.closed_at.is_(None))
-        .correlate(Device)
-        .scalar_subquery()
-    )
     statement = (
         select(
             Device.id,
@@ -466,7 +459,7 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
             Device.serial_number,
             Device.expiration_date,
             Device.state,
-            open_holds,
+            devices.OPEN_HOLD_COUNT,
             func.coalesce(use_ward, case((Device.state.in_(_AWAY), last_ward))),
             DeviceUse.id,
             DeviceUse.used_on,

@@ -55,9 +55,9 @@ _DEVICE = (
 )
 _MOVEMENT = "id, establishment_id, device_id, event, state_after, at, actor_id, actor_name, ward_id, reason, details"
 _USE = (
-    "id, establishment_id, device_id, ordinal, patient_id, derogation_id, consent_event_id, used_on, operator_id,"
-    " operator_name, ward_id, side, intervention, implanted_system, reason, findings, recorded_at, recorded_by_id,"
-    " recorded_by_name"
+    "id, establishment_id, device_id, ordinal, origin_id, patient_id, derogation_id, consent_event_id, used_on,"
+    " operator_id, operator_name, ward_id, side, intervention, implanted_system, reason, findings, recorded_at,"
+    " recorded_by_id, recorded_by_name"
 )
 
 
@@ -113,7 +113,8 @@ def _uses(used: list[int], shelf: Shelf) -> Iterator[tuple[object, ...]]:
     for number in used:
         at = _START + timedelta(minutes=7 * number, days=3)
         yield (
-            _id("device_use", number), ESTABLISHMENT_ID, _id("device", number), 1, _id("patient", number),
+            _id("device_use", number), ESTABLISHMENT_ID, _id("device", number), 1, _id("device_use", number),
+            _id("patient", number),
             shelf.derogation_id, shelf.consent_event_id, at.date(), shelf.person_id, "Banc", shelf.ward_id, "left",
             "partial_revision", "SCORE", "banc", "[]", at, shelf.person_id, "Banc",
         )  # fmt: skip

@@ -13,7 +13,6 @@ from tracker.consents import service as consents
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind, NoticeTexts, SignerCapacity
 from tracker.consents.service import NewConsentEvent
-from tracker.derogations import service as register
 from tracker.devices import service as devices
 from tracker.devices.queries import get_unit_by_id
 from tracker.devices.rules import Finding, use_event
@@ -21,6 +20,7 @@ from tracker.outcomes import service as outcomes
 from tracker.outcomes.rules import ExplantationCause, FailureCause, Fate, NewExplantation, NewFailure, Stage
 from tracker.patients import service as patients
 from tracker.patients.rules import IdentityStatus, Sex, Traits
+from tracker.places import service as places
 from tracker.use.models import DeviceUse
 from tracker.use.queries import next_ordinal
 from tracker.use.rules import Intervention, Side
@@ -42,18 +42,7 @@ def make_patient(session: Session, traits: Traits = MARIE, *, actor: Actor = CHA
     return view.id
 
 
-def make_use(
-    session: Session,
-    device_id: UUID,
-    *,
-    patient_id: UUID,
-    derogation_id: UUID,
-    used_on: date = TODAY,
-    findings: tuple[Finding, ...] = (),
-    actor: Actor = CHARLIE,
-) -> UUID:
-    """Write that a unit was implanted in a patient who had consented, and return the id of the use."""
-    event_id, use_id, unit = db.new_id(), db.new_id(), get_unit_by_id(session, device_id)
+def _consented(session: Session, event_id: UUID, *, patient_id: UUID, derogation_id: UUID, actor: Actor) -> None:
     session.add(
         ConsentEvent(
             id=event_id,
@@ -69,6 +58,21 @@ def make_use(
             recorded_by_name=actor.display_name,
         )
     )
+
+
+def make_use(
+    session: Session,
+    device_id: UUID,
+    *,
+    patient_id: UUID,
+    derogation_id: UUID,
+    used_on: date = TODAY,
+    findings: tuple[Finding, ...] = (),
+    actor: Actor = CHARLIE,
+) -> UUID:
+    """Write that a unit was implanted in a patient who had consented, and return the id of the use."""
+    event_id, use_id, unit = db.new_id(), db.new_id(), get_unit_by_id(session, device_id)
+    _consented(session, event_id, patient_id=patient_id, derogation_id=derogation_id, actor=actor)
     session.flush()  # the use refers to it
     session.add(
         DeviceUse(
@@ -76,6 +80,7 @@ def make_use(
             establishment_id=actor.establishment_id,
             device_id=device_id,
             ordinal=next_ordinal(unit),
+            origin_id=use_id,
             patient_id=patient_id,
             derogation_id=derogation_id,
             consent_event_id=event_id,
@@ -93,7 +98,7 @@ def make_use(
             recorded_by_name=actor.display_name,
         )
     )
-    register.take_place(
+    places.take_place(
         session,
         derogation_id=derogation_id,
         patient_id=patient_id,

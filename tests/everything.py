@@ -25,6 +25,8 @@ from tracker import db
 from tracker.accounts import service as accounts
 from tracker.actor import system_actor
 from tracker.arrivals.models import Reception
+from tracker.corrections import service as corrections
+from tracker.corrections.rules import Amendment, Whereabouts
 from tracker.db import Session
 from tracker.delivery import service as delivery
 from tracker.delivery.rules import Handover
@@ -64,6 +66,7 @@ from tracker.unidentified import service as unidentified
 from tracker.unidentified.rules import Cause
 from tracker.unidentified.service import NewItem
 from tracker.use.models import DeviceUse
+from tracker.use.rules import Intervention, Side
 from tracker.verdicts.queries import Box
 from tracker.vigilance import service as vigilance
 from tracker.vigilance.rules import (
@@ -198,7 +201,20 @@ def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]
     used = devices.get_unit_by_id(session, session.get_one(DeviceUse, things["use_id"]).device_id)
     units = {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
     explanted = _explanted(session, things)
-    return {**units, "given": given, "explanted": explanted}
+    return {**units, "given": given, "explanted": explanted, **_corrected(session, things)}
+
+
+def _corrected(session: Session, things: Mapping[str, Any]) -> dict[str, object]:
+    """Implant two units, correct the side of one, take the other back, and return the ids of the three records."""
+    ids = {"patient_id": things["patient_id"], "derogation_id": things["derogation_id"]}
+    units = [make_unit(session, things["definition_id"], lot_number="D5") for _one in range(2)]
+    amended, withdrawn = (make_use(session, unit.id, **ids) for unit in units)
+    new = Amendment(TODAY, CHARLIE.id, THEATRE, Side.RIGHT, Intervention.PARTIAL_REVISION, "SCORE knee", "worn insert")
+    act = {"why": "entered for the unit beside it", "now": NOW, "today": TODAY}
+    right = corrections.amend_use(session, db.new_id(), use_id=amended, new=new, actor=CHARLIE, **act)
+    to = Whereabouts.CHECK
+    corrections.withdraw_use(session, db.new_id(), use_id=withdrawn, whereabouts=to, actor=ALICE, **act)
+    return {"amended": amended, "right": right.id, "withdrawn": withdrawn}
 
 
 def _explanted(session: Session, things: Mapping[str, Any]) -> UUID:

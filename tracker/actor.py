@@ -48,6 +48,7 @@ class Permission(enum.StrEnum):
     CONSENT_WRITE = "consent:write"
     USE_READ = "use:read"
     USE_WRITE = "use:write"
+    USE_WITHDRAW = "use:withdraw"
     RECAP_READ = "recap:read"
     RECAP_WRITE = "recap:write"
     INCIDENT_READ = "incident:read"
@@ -100,6 +101,7 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
             Permission.PATIENT_WRITE,
             Permission.CONSENT_READ,
             Permission.USE_READ,
+            Permission.USE_WITHDRAW,
             Permission.RECAP_READ,
             Permission.RECAP_WRITE,
             Permission.INCIDENT_READ,

@@ -41,6 +41,8 @@ from tracker.closings import views as closings_views
 from tracker.conformity import api as conformity_api
 from tracker.conformity import views as conformity_views
 from tracker.consents import views as consents_views
+from tracker.corrections import api as corrections_api
+from tracker.corrections import views as corrections_views
 from tracker.decisions import api as decisions_api
 from tracker.decisions import views as decisions_views
 from tracker.delivery import api as delivery_api
@@ -373,6 +375,7 @@ _VIEWS = (
     unidentified_views.bp,
     upkeep_views.bp,
     outcomes_views.bp,
+    corrections_views.bp,
     use_views.bp,
     vigilance_views.bp,
     workstations_views.bp,
@@ -406,6 +409,7 @@ _APIS = (
     unidentified_api.api,
     upkeep_api.api,
     outcomes_api.api,
+    corrections_api.api,
     use_api.api,
     vigilance_api.api,
     workstations_api.api,

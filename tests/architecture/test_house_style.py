@@ -305,3 +305,12 @@ def test_one_act_alone_sends_a_unit_to_a_ward() -> None:
 
     assert callers_of("devices", "hand_over") == {("tracker/delivery/service.py", "deliver_unit")}
     assert writers == {"tracker/delivery/service.py"}
+
+
+def test_whoever_asks_for_uses_asks_for_those_that_stand() -> None:
+    """A record that a correction took back must count nowhere: decision 0024."""
+    askers = [path for path in modules("tracker") if path.name == "queries.py" and path.parts[1] != "use"]
+    names = {path: {node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)} for path in askers}
+
+    assert [str(path) for path, used in names.items() if "DeviceUse" in used and "STANDING" not in used] == []
+    assert sum("STANDING" in used for used in names.values()) >= 4

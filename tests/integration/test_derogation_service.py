@@ -28,6 +28,7 @@ from tracker.documents.models import DocumentKind
 from tracker.documents.service import FileRefused, NewFile
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.patients.queries import PatientNotFound
+from tracker.places import service as places
 from tracker.terms import rules as terms
 from tracker.terms.rules import Conditions, FollowUp
 
@@ -484,7 +485,7 @@ def test_a_patient_is_counted_once_under_a_derogation(session: Session) -> None:
     patient_id = make_patient(session)
 
     for _ in range(2):
-        service.take_place(session, derogation_id=ONE, patient_id=patient_id, establishment_id=HOSPITAL_A, now=NOW)
+        places.take_place(session, derogation_id=ONE, patient_id=patient_id, establishment_id=HOSPITAL_A, now=NOW)
 
     assert queries.count_places(session, ONE) == 1
     assert queries.count_places(session, ONE, besides=patient_id) == 0

@@ -85,7 +85,7 @@ def test_a_unit_that_fell_is_gone_and_stays_in_the_trace(session: Session, scene
 
     assert devices.get_unit(session, scene.unit.number).state is UnitState.FAILED
     assert devices.life_of(session, scene.unit.id)[-1].event is Event.FAILED_IMPLANTATION
-    assert actions(session)[-2:] == ["unit:failed", "failure:recorded"]
+    assert actions(session)[-2:] == ["unit:taken-out", "failure:recorded"]
     (entry,) = [e for e in chronicle.chronicle_of(session, scene.unit, actor=CHARLIE).entries if e.kind is Kind.FAILURE]
     assert (entry.source_id, entry.data["failure"]) == (failure.id, "dropped")
     with pytest.raises(UseRefused, match="not released"):

@@ -29,13 +29,13 @@ from tracker.arrivals import service as arrivals
 from tracker.arrivals.queries import NewReason
 from tracker.arrivals.service import ReceptionClosed
 from tracker.audit import service as audit
-from tracker.derogations import service as derogations
 from tracker.derogations.rules import DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.models import Device, Hold
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitMoved, UnitState
 from tracker.errors import NotPermitted, RequestIdReused
+from tracker.places import service as places
 from tracker.reception import queries, service
 from tracker.reception.models import Correction, ReceptionLine
 from tracker.reception.queries import LineView
@@ -272,7 +272,7 @@ def test_a_cap_counts_the_patients_already_treated(session: Session) -> None:
     reception_id = open_one(session)
 
     before = receive(session, reception_id, box(LABEL))
-    derogations.take_place(
+    places.take_place(
         session, derogation_id=derogation_id, patient_id=make_patient(session), establishment_id=HOSPITAL_A, now=NOW
     )
     after = receive(session, reception_id, by_hand(lot="C3"))

@@ -8,7 +8,7 @@ from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, HOSPITAL_A
 from tracker.actor import PERMISSIONS_BY_ROLE, SYSTEM_ID, Permission, Role, permissions_of, system_actor
 from tracker.errors import NotPermitted
 
-CHANGING_VERBS = {"write", "open", "release", "deliver", "declare", "transmit", "manage"}
+CHANGING_VERBS = {"write", "open", "release", "deliver", "declare", "transmit", "manage", "withdraw"}
 
 
 def test_every_role_has_its_permissions() -> None:
@@ -46,6 +46,7 @@ def test_the_administrator_sees_no_patient() -> None:
         (Permission.INCIDENT_TRANSMIT, {Role.VIGILANCE_OFFICER}),
         (Permission.AUDIT_READ, {Role.AUDITOR}),
         (Permission.PERSON_MANAGE, {Role.ADMINISTRATOR}),
+        (Permission.USE_WITHDRAW, {Role.PHARMACIST}),
         (Permission.USE_WRITE, {Role.SURGEON, Role.THEATRE_NURSE}),
         (Permission.CONSENT_WRITE, {Role.SURGEON, Role.THEATRE_NURSE}),
     ],

@@ -20,6 +20,7 @@ from tracker.operations.models import PlannedOperation
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind, MessageState
 from tracker.use.models import DeviceUse
+from tracker.use.queries import STANDING
 from tracker.vigilance.models import Incident, IncidentReport
 
 
@@ -141,6 +142,6 @@ def count_emergencies_to_inform(session: Session) -> int:
             DeviceUse,
             (DeviceUse.consent_event_id == ConsentEvent.id) & (DeviceUse.patient_id == ConsentEvent.patient_id),
         )
-        .where(ConsentEvent.kind == ConsentEventKind.EMERGENCY, ~informed)
+        .where(ConsentEvent.kind == ConsentEventKind.EMERGENCY, ~informed, STANDING)
     )
     return session.scalar(statement) or 0

@@ -43,7 +43,7 @@ class Chronicle:
 
 
 def chronicle_of(session: Session, unit: UnitView, *, actor: Actor) -> Chronicle:
-    """Return everything that happened to a unit and that the actor may read; at most fourteen statements.
+    """Return everything that happened to a unit and that the actor may read; at most fifteen statements.
 
     A use needs the permission to read uses, an incident that to read incidents.
     """
@@ -125,6 +125,8 @@ def _uses(session: Session, unit: UnitView) -> Iterator[Entry]:
     for use in reversed(uses.list_uses_of_device(session, unit.id, limit=MOST_USES)):
         data = {"intervention": use.intervention.value, "on": use.used_on.isoformat(), "operator": use.operator_name}
         yield Entry(use.recorded_at, Kind.USE, use.recorded_by_name, data, use.id)
+    for one in reversed(uses.list_corrections(session, unit.id, limit=MOST_USES)):
+        yield Entry(one.recorded_at, Kind.CORRECTION, one.recorded_by_name, {"reason": one.reason}, one.use_id)
 
 
 def _outcomes(session: Session, unit: UnitView) -> Iterator[Entry]:

@@ -23,6 +23,7 @@ class Kind(enum.StrEnum):
     PHOTO = "photo"
     COUNT = "count"
     USE = "use"
+    CORRECTION = "correction"
     FAILURE = "failure"
     EXPLANTATION = "explantation"
     INCIDENT = "incident"
@@ -39,6 +40,7 @@ LABELS: Mapping[Kind, str] = {
     Kind.PHOTO: N_("Photo kept"),
     Kind.COUNT: N_("Seen in a stock count"),
     Kind.USE: N_("Use: %(intervention)s"),
+    Kind.CORRECTION: N_("Use corrected"),
     Kind.FAILURE: N_("Opened, not implanted"),
     Kind.EXPLANTATION: N_("Explantation"),
     Kind.INCIDENT: N_("Incident %(number)s declared"),

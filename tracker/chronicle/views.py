@@ -175,6 +175,7 @@ _FOLLOWED: Mapping[Kind, tuple[str, str, Permission]] = {
     Kind.COUNT: ("stocktaking.show", "count_id", Permission.COUNT_READ),
     Kind.PHOTO: ("documents.show", "document_id", Permission.DEROGATION_READ),
     Kind.USE: ("outcomes.show_use", "use_id", Permission.USE_READ),
+    Kind.CORRECTION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.FAILURE: ("outcomes.show_failure", "failure_id", Permission.USE_READ),
     Kind.EXPLANTATION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.INCIDENT: ("vigilance.show", "incident_id", Permission.INCIDENT_READ),

@@ -197,7 +197,7 @@ class Calendar(Tenant, Base):
 
 
 class Place(Tenant, Base):
-    """One patient counted under a derogation, from the first use on; appended only."""
+    """One patient counted under a derogation while a use of theirs stands; kept beside the uses (decision 0009)."""
 
     __tablename__ = "derogation_place"
     __table_args__ = (UniqueConstraint("derogation_id", "patient_id"),)
@@ -205,3 +205,5 @@ class Place(Tenant, Base):
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     recorded_at: Mapped[datetime]
+    freed_at: Mapped[datetime | None]
+    """When a correction took the last use away; None while the patient counts."""

@@ -335,7 +335,9 @@ def list_aliases(session: Session, derogation_id: UUID) -> Sequence[Alias]:
 
 def count_places_of(session: Session, derogation_ids: Collection[UUID]) -> dict[UUID, int]:
     """Return how many patients are counted under each of several derogations; one that counts none is left out."""
-    statement = select(Place.derogation_id, func.count()).where(Place.derogation_id.in_(derogation_ids))
+    statement = select(Place.derogation_id, func.count()).where(
+        Place.derogation_id.in_(derogation_ids), Place.freed_at.is_(None)
+    )
     return {row[0]: row[1] for row in session.execute(statement.group_by(Place.derogation_id))}
 
 
@@ -347,7 +349,7 @@ def list_global(session: Session) -> dict[UUID, str]:
 
 def count_places(session: Session, derogation_id: UUID, *, besides: UUID | None = None) -> int:
     """Return how many patients are counted under a derogation, one left aside."""
-    statement = select(func.count()).where(Place.derogation_id == derogation_id)
+    statement = select(func.count()).where(Place.derogation_id == derogation_id, Place.freed_at.is_(None))
     return session.scalar(statement if besides is None else statement.where(Place.patient_id != besides)) or 0
 
 

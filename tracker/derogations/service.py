@@ -18,7 +18,7 @@ from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.catalogue import queries as catalogue
 from tracker.derogations import queries, rules
-from tracker.derogations.models import Alias, Calendar, Decision, Derogation, Place, ScopeEntry
+from tracker.derogations.models import Alias, Calendar, Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionFacts, DecisionKind, DerogationKind, Domain
 from tracker.documents import queries as documents
 from tracker.documents import service as documents_service
@@ -467,23 +467,6 @@ def add_alias(session: Session, alias_id: UUID, *, new: NewAlias, actor: Actor, 
         now=now,
     )
     return alias
-
-
-def take_place(
-    session: Session, *, derogation_id: UUID, patient_id: UUID, establishment_id: UUID, now: datetime
-) -> None:
-    """Count a patient under a derogation; one who is counted stays counted once.
-
-    The caller holds :func:`tracker.derogations.queries.lock_derogation` where a greatest number is stated.
-    """
-    values = {
-        "id": uuid5(derogation_id, f"place:{patient_id}"),
-        "establishment_id": establishment_id,
-        "derogation_id": derogation_id,
-        "patient_id": patient_id,
-        "recorded_at": now,
-    }
-    session.execute(upsert(Place).values(values).on_conflict_do_nothing())
 
 
 def write_calendar(session: Session, derogation_id: UUID) -> None:

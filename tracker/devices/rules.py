@@ -39,6 +39,8 @@ class Event(enum.StrEnum):
     RESTOCK = "REA"
     RECEIPT_CORRECTED = "ANR"
     """Our own code: the vocabulary has none for a receipt that was a mistake."""
+    USE_CORRECTED = "ANP"
+    """Our own code too: a use that was recorded for the wrong unit."""
     USE_IN_SERVICE = "UTI"
     """Our own code: the vocabulary has none for a use that leaves equipment or software in service."""
 
@@ -81,6 +83,7 @@ EVENT_LABELS: Mapping[Event, str] = {
     Event.EXPIRED: N_("Past shelf life"),
     Event.RESTOCK: N_("Restock"),
     Event.RECEIPT_CORRECTED: N_("Receipt cancelled by a correction"),
+    Event.USE_CORRECTED: N_("Use cancelled by a correction"),
     Event.USE_IN_SERVICE: N_("Use, stays in service"),
 }
 ENTRY_LABELS: Mapping[EntryMethod, str] = {
@@ -147,6 +150,7 @@ REASON_LABELS: Mapping[str, str] = {
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
     "not-implanted": N_("the unit was opened and not implanted"),
+    "use-withdrawn": N_("a use was recorded for it by mistake: to be checked"),
     "stays-in-service": N_("equipment and software stay in service after a use"),
     "partial_revision": N_("partial revision of an implanted system"),
     "first_implantation": N_("first implantation"),
@@ -173,6 +177,7 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState | None]] =
     Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
     Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
     Event.RECEIPT_CORRECTED: (frozenset({UnitState.QUARANTINED, UnitState.RELEASED}), UnitState.VOIDED),
+    Event.USE_CORRECTED: (frozenset({UnitState.USED}), UnitState.DELIVERED),
     Event.USE_IN_SERVICE: (USABLE, None),
 }
 """For each event: the states it may come from, and the state it leads to; None: the unit stays in the one it was in."""
@@ -191,12 +196,12 @@ _LEAVES_THE_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT, Event.STOCK_
 """After these a unit is in the pharmacy, or gone; after the others it is where it was."""
 
 
-LEFT_STOCK = "left-stock"
-NOT_IMPLANTED = "not-implanted"
-"""Why a hold is closed: with the unit that leaves, with the one that was opened and is lost."""
-
-GONE = frozenset({UnitState.RETURNED, UnitState.DESTROYED})
-"""States of what has left the hospital for good: nothing can be blocked there any more."""
+CLOSES_HOLDS: Mapping[UnitState, str] = {
+    UnitState.RETURNED: "left-stock",
+    UnitState.DESTROYED: "left-stock",
+    UnitState.FAILED: "not-implanted",
+}
+"""States after which nothing is left to block, and why the holds of a unit are closed with it."""
 
 BACK_FROM_WARD = frozenset({Event.RESTOCK, Event.INVALID_RECEIPT})
 """What a return from a ward is recorded as."""

@@ -205,20 +205,23 @@ def mark_used(
     return state
 
 
-def mark_failed(session: Session, unit: UnitView, *, actor: Actor, now: datetime) -> UnitState:
-    """Record that the implantation of a locked unit failed; the caller's action checks the permission.
+def unmark_used(session: Session, unit: UnitView, *, reason: str, doubt: str, actor: Actor, now: datetime) -> UnitState:
+    """Give a locked unit back that was recorded as used by mistake; the caller's action checks the permission.
 
-    Its holds close with it: nothing is left to block.
+    It is with its ward again or, at any doubt, in quarantine with a hold.
 
     Raises:
-        EventNotPossible: the unit is neither released nor delivered.
+        EventNotPossible: it is not recorded as used.
     """
-    failed = NewMovement(db.new_id(), Event.FAILED_IMPLANTATION)
-    state = _move(session, unit, new=failed, actor=actor, now=now)
-    for hold in unit.holds:
-        _close(session, hold.id, unit=unit, reason=rules.NOT_IMPLANTED, actor=actor, now=now)
-    told = {"number": unit.number, "state": state.value}
-    audit.append(session, actor=actor, action="unit:failed", subject=f"device:{unit.id}", details=told, now=now)
+    freed = NewMovement(db.new_id(), Event.USE_CORRECTED, reason)
+    state = _move(session, unit, new=freed, actor=actor, now=now)
+    if doubt:
+        back = NewMovement(db.new_id(), Event.INVALID_RECEIPT, doubt)
+        state = _move(session, replace(unit, state=state), new=back, actor=actor, now=now)
+        hold = NewHold(HoldCause.PHARMACIST, doubt, f"movement:{back.id}")
+        _add_hold(session, db.new_id(), unit=unit, hold=hold, actor=actor, now=now)
+    told = {"number": unit.number, "state": state.value, "reason": doubt}
+    audit.append(session, actor=actor, action="unit:unused", subject=f"device:{unit.id}", details=told, now=now)
     return state
 
 
@@ -232,9 +235,9 @@ def set_present(
 
 
 def take_out(session: Session, number: str, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
-    """Record that a unit is non-conforming, past its shelf life, returned or destroyed.
+    """Record that a unit is non-conforming, past its shelf life, opened and not implanted, returned or destroyed.
 
-    A hold on a unit that has left for good is closed with it. The caller's action checks the permission.
+    A hold on a unit that has left for good, or is lost, is closed with it. The caller's action checks the permission.
 
     Raises:
         UnitNotFound: there is no such unit here.
@@ -247,9 +250,9 @@ def take_out(session: Session, number: str, *, new: NewMovement, actor: Actor, n
         check_same_request(is_same=(earlier.device_id, earlier.event) == (unit.id, new.event))
         return earlier.state_after
     state = _move(session, unit, new=new, actor=actor, now=now)
-    if state in rules.GONE:
+    if state in rules.CLOSES_HOLDS:
         for hold in unit.holds:
-            _close(session, hold.id, unit=unit, reason=rules.LEFT_STOCK, actor=actor, now=now)
+            _close(session, hold.id, unit=unit, reason=rules.CLOSES_HOLDS[state], actor=actor, now=now)
     audit.append(
         session,
         actor=actor,

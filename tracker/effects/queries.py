@@ -29,6 +29,7 @@ from tracker.organisation.models import Ward
 from tracker.outcomes.models import Explantation
 from tracker.terms import rules as terms
 from tracker.use.models import DeviceUse
+from tracker.use.queries import STANDING
 
 MOST_LISTED = 500
 """Units, operations and patients that one page lists; the counts are always whole."""
@@ -222,7 +223,8 @@ def _consented(session: Session, derogation_id: UUID) -> list[UUID]:
 
 def _implanted(session: Session, derogation_id: UUID) -> list[UUID]:
     explanted = select(Explantation.id).where(Explantation.device_id == DeviceUse.device_id).exists()
-    statement = select(DeviceUse.patient_id).where(DeviceUse.derogation_id == derogation_id, ~explanted).distinct()
+    statement = select(DeviceUse.patient_id).where(DeviceUse.derogation_id == derogation_id, STANDING, ~explanted)
+    statement = statement.distinct()
     return list(session.scalars(statement.order_by(DeviceUse.patient_id)))
 
 

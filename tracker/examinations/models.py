@@ -14,7 +14,10 @@ _OPEN = text("closed_at is null")
 
 
 class Examination(Tenant, Base):
-    """One examination that a use requires. Its id is made of the use and of what is required: it is noted once."""
+    """One examination that a use requires.
+
+    Its id is made of the use and of what is required: it is noted once, however often the use is corrected.
+    """
 
     __tablename__ = "examination"
     __table_args__ = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, cast, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from scanners.udi import unit as unit_label
 from tracker import db
@@ -14,8 +14,9 @@ from tracker.catalogue.models import DeviceDefinition
 from tracker.devices.models import Device
 from tracker.errors import N_, NotFound
 from tracker.examinations.models import REQUIRES, Examination, ExaminationOutcome
-from tracker.examinations.rules import Urgency, urgency_of
+from tracker.examinations.rules import REQUIRED, Urgency, urgency_of
 from tracker.use.models import DeviceUse
+from tracker.use.queries import STANDING
 
 _OVERLAP = timedelta(days=1)
 """How far the sweep looks back before the use noted last: longer than any transaction waits to be committed."""
@@ -56,9 +57,22 @@ class OutcomeView:
 
 
 _BY_DAY = (Examination.due_on, Examination.id)
+_NOTED = aliased(DeviceUse)
+"""The record from which an examination was noted; a correction may have put another one in its place since."""
+_STILL_REQUIRED = STANDING & DeviceUse.findings.contains(
+    func.jsonb_build_array(
+        func.jsonb_build_object(
+            "code",
+            REQUIRED,
+            "data",
+            func.jsonb_build_object("due_on", cast(Examination.due_on, Text), "what", Examination.what),
+        )
+    )
+)
 _LINES = (
     select(Examination, DeviceUse, DeviceDefinition.reference, DeviceDefinition.designation, Device.sequence)
-    .join(DeviceUse, DeviceUse.id == Examination.use_id)
+    .join(_NOTED, _NOTED.id == Examination.use_id)
+    .join(DeviceUse, (DeviceUse.origin_id == _NOTED.origin_id) & _STILL_REQUIRED)
     .join(Device, Device.id == DeviceUse.device_id)
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
 )
@@ -94,7 +108,7 @@ def list_open(session: Session, *, after: tuple[date, UUID] | None = None, limit
 
 def list_of_use(session: Session, use_id: UUID) -> Sequence[ExaminationLine]:
     """Return the examinations of one use, closed ones included, by day."""
-    statement = _LINES.where(Examination.use_id == use_id).order_by(*_BY_DAY)
+    statement = _LINES.where(DeviceUse.id == use_id).order_by(*_BY_DAY)
     return [ExaminationLine(*row) for row in session.execute(statement)]
 
 
@@ -102,7 +116,11 @@ def count_due(session: Session, *, today: date, until: date) -> tuple[int, int]:
     """Return how many open examinations are overdue, and how many are due from today until a day, included."""
     overdue = func.count().filter(Examination.due_on < today)
     row = session.execute(
-        select(overdue, func.count()).where(Examination.closed_at.is_(None), Examination.due_on <= until)
+        select(overdue, func.count())
+        .select_from(Examination)
+        .join(_NOTED, _NOTED.id == Examination.use_id)
+        .join(DeviceUse, (DeviceUse.origin_id == _NOTED.origin_id) & _STILL_REQUIRED)
+        .where(Examination.closed_at.is_(None), Examination.due_on <= until)
     ).one()
     return row[0], row[1] - row[0]
 
@@ -127,7 +145,7 @@ def note_context(outcome_id: UUID) -> str:
 def list_new_uses(session: Session) -> Sequence[DeviceUse]:
     """Return the uses that require an examination, recorded since the sweep noted one last or shortly before."""
     last: datetime | None = session.scalar(select(func.max(Examination.required_at)))
-    statement = select(DeviceUse).where(REQUIRES)
+    statement = select(DeviceUse).where(REQUIRES, STANDING)
     if last is not None:
         statement = statement.where(DeviceUse.recorded_at >= last - _OVERLAP)
     return session.scalars(statement.order_by(DeviceUse.recorded_at)).all()

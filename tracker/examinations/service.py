@@ -24,7 +24,7 @@ def note_required(session: Session, *, actor: Actor, now: datetime) -> int:
     actor.require(Permission.USE_WRITE)
     rows = [
         {
-            "id": uuid5(use.id, f"{one.due_on.isoformat()} {one.what}"),
+            "id": uuid5(use.origin_id, f"{one.due_on.isoformat()} {one.what}"),
             "establishment_id": actor.establishment_id,
             "use_id": use.id,
             "due_on": one.due_on,

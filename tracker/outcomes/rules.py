@@ -114,6 +114,12 @@ class NotImplantable(RuleRefused):
     code = "not-implantable"
 
 
+class UseWithdrawn(Conflict):
+    """A correction says that the unit was not used for this patient."""
+
+    code = "use-withdrawn"
+
+
 class AlreadyExplanted(Conflict):
     """The device was taken out before."""
 

@@ -14,11 +14,12 @@ from tracker.audit import service as audit
 from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
+from tracker.devices.rules import Event, NewMovement
 from tracker.errors import N_, check_same_request
 from tracker.organisation import queries as organisation
 from tracker.outcomes import queries, rules
 from tracker.outcomes.models import Explantation, Failure
-from tracker.outcomes.rules import AlreadyExplanted, NewExplantation, NewFailure
+from tracker.outcomes.rules import AlreadyExplanted, NewExplantation, NewFailure, UseWithdrawn
 from tracker.patients import queries as patients
 from tracker.use import queries as uses
 
@@ -59,7 +60,8 @@ def record_failure(
     organisation.get_ward(session, new.ward_id)
     received_on = derogations.paris_day(unit.created_at)
     rules.check_failure(new, kind=unit.definition.kind, received_on=received_on, today=today)
-    device_service.mark_failed(session, unit, actor=actor, now=now)
+    lost = NewMovement(failure_id, Event.FAILED_IMPLANTATION)
+    device_service.take_out(session, unit.number, new=lost, actor=actor, now=now)
     values |= {"id": failure_id, "operator_name": operator.display_name}
     failure = _append(session, Failure, values, actor=actor, now=now)
     told = {"device": str(unit.id), "cause": new.cause.value, "stage": new.stage.value}
@@ -88,13 +90,14 @@ def record_explantation(
         OperatorInvalid: the operator is no surgeon here.
         NotImplantable: the device is no implant.
         ExplantationInvalid: a field is missing or wrong.
+        UseWithdrawn: a correction says that the unit was not used.
         AlreadyExplanted: it was taken out before.
         RequestIdReused: the id belongs to another explantation.
     """
     actor.require(Permission.USE_WRITE)
     new = new.tidied()
-    use = uses.get_use(session, use_id).use
-    unit = devices.get_unit_by_id_for_update(session, use.device_id)
+    unit = devices.get_unit_by_id_for_update(session, uses.get_use(session, use_id).use.device_id)
+    use = uses.find_standing(session, use_id)
     values = {**asdict(new), "device_id": unit.id}
     elsewhere = values.pop("elsewhere")
     values["operator_name"] = (
@@ -103,15 +106,20 @@ def record_explantation(
     earlier = session.get(Explantation, explantation_id)
     if earlier is not None:
         return _same(earlier, values)
+    if use is None:
+        raise UseWithdrawn(
+            N_("This use was withdrawn: the unit is not in this patient."),
+            next_step=N_("Look for the unit that is, in the use log."),
+        )
     rules.check_explantation(new, kind=unit.definition.kind, used_on=use.used_on, today=today)
     if queries.find_explantation(session, unit.id) is not None:
         raise AlreadyExplanted(
             N_("This device was already taken out. Nothing was written."),
             next_step=N_("Open the page of the use to see when and why."),
         )
-    values |= {"id": explantation_id, "use_id": use_id, "patient_id": use.patient_id}
+    values |= {"id": explantation_id, "use_id": use.id, "patient_id": use.patient_id}
     explantation = _append(session, Explantation, values, actor=actor, now=now)
-    told = {"device": str(unit.id), "use": str(use_id), "cause": new.cause.value, "fate": new.fate.value}
+    told = {"device": str(unit.id), "use": str(use.id), "cause": new.cause.value, "fate": new.fate.value}
     subject = f"explantation:{explantation_id}"
     audit.append(session, actor=actor, action="explantation:recorded", subject=subject, details=told, now=now)
     return explantation

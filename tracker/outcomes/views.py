@@ -50,8 +50,10 @@ def show_use(use_id: UUID) -> Response:
         papers = documents.list_documents(session, f"use:{use_id}")
         derogation = derogations.get_derogation(session, use.derogation_id)
         unit = devices.get_unit_by_id(session, use.device_id)
-        explantation = queries.find_explantation(session, use.device_id)
-    may_write = actor.can(Permission.USE_WRITE)
+        correction = uses.find_correction(session, use_id)
+        records = uses.list_records(session, use)
+        explantation = queries.find_explantation(session, use.device_id) if correction is None else None
+    may_write, is_open = actor.can(Permission.USE_WRITE), correction is None and explantation is None
     found = [Finding(item["code"], item["data"]) for item in use.findings]
     page = render_template(
         "outcomes/use.html",
@@ -66,9 +68,12 @@ def show_use(use_id: UUID) -> Response:
         intervention_word=_(INTERVENTION_LABELS[use.intervention]),
         rpps=operator.rpps or "",
         findings=[worded(finding, translate=http.sentence, day=http.written_day) for finding in found],
-        may_write=may_write,
+        correction=correction,
+        records=records if len(records) > 1 else (),
+        may_write=may_write and correction is None,
+        may_withdraw=actor.can(Permission.USE_WITHDRAW) and is_open,
         may_declare=actor.can(Permission.INCIDENT_DECLARE),
-        may_explant=may_write and explantation is None and rules.may_explant(unit.definition.kind, unit.state),
+        may_explant=may_write and is_open and rules.may_explant(unit.definition.kind, unit.state),
         **_told(explantation),
     )
     return make_response(page)

@@ -23,6 +23,7 @@ from tracker.recaps import rules
 from tracker.recaps.models import RecapHandover, RecapRecord
 from tracker.recaps.rules import Due, MonthCount, Recap, StateCount
 from tracker.use.models import DeviceUse
+from tracker.use.queries import STANDING
 from tracker.vigilance.models import Incident
 from tracker.vigilance.rules import case_number
 
@@ -76,7 +77,7 @@ def gather(session: Session, derogation: Derogation, *, period: tuple[date, date
 def _uses(session: Session, derogation_id: UUID, period: tuple[date, date]) -> list[MonthCount]:
     """Return the uses under a derogation, counted by reference, lot and month.
 
-    The log is the truth: each use is counted exactly once. Equipment and software may have several.
+    The log is the truth: each use that stands is counted exactly once. Equipment and software may have several.
     """
     month = func.date_trunc("month", DeviceUse.used_on).label("month")
     columns = (
@@ -89,7 +90,7 @@ def _uses(session: Session, derogation_id: UUID, period: tuple[date, date]) -> l
         .select_from(DeviceUse)
         .join(Device, Device.id == DeviceUse.device_id)
         .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
-        .where(DeviceUse.derogation_id == derogation_id, DeviceUse.used_on.between(*period))
+        .where(DeviceUse.derogation_id == derogation_id, DeviceUse.used_on.between(*period), STANDING)
         .group_by(*columns, month)
     )
     return [
@@ -104,7 +105,7 @@ def _covered(derogation: Derogation) -> ColumnElement[bool]:
     used = (
         select(Device.definition_id)
         .join(DeviceUse, DeviceUse.device_id == Device.id)
-        .where(DeviceUse.derogation_id == derogation.id)
+        .where(DeviceUse.derogation_id == derogation.id, STANDING)
     )
     of_the_maker = DeviceDefinition.manufacturer_id == derogation.manufacturer_id
     return or_(of_the_maker & DeviceDefinition.reference.in_(listed), DeviceDefinition.id.in_(used))
@@ -135,7 +136,7 @@ def _units(session: Session, derogation: Derogation, *, until: date) -> list[Sta
 
 def _incidents(session: Session, derogation: Derogation, period: tuple[date, date]) -> list[str]:
     """Return the numbers of the cases detected in a period with a unit used under a derogation, or not used at all."""
-    of_device = select(DeviceUse.id).where(DeviceUse.device_id == Device.id)
+    of_device = select(DeviceUse.id).where(DeviceUse.device_id == Device.id, STANDING)
     statement = (
         select(Incident.number)
         .join(Device, Device.id == Incident.device_id)
@@ -232,7 +233,7 @@ _ANSWERED: _Query = (
     .group_by(RecapRecord.derogation_id)
 )
 _ANNUAL = derogations.LINES.where(Derogation.kind == DerogationKind.PARTIAL_REVISION)
-_USED = select(DeviceUse.id).where(DeviceUse.derogation_id == Derogation.id).exists()
+_USED = select(DeviceUse.id).where(DeviceUse.derogation_id == Derogation.id, STANDING).exists()
 _RECEIVED = (
     select(Device.id)
     .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)

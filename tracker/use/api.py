@@ -16,19 +16,13 @@ from tracker.documents.documents import Locale
 from tracker.documents.models import DocumentKind
 from tracker.patients import queries as patients
 from tracker.use import service
-from tracker.use.rules import Gate, Intervention, Side, worded
+from tracker.use.rules import Gate, Intervention, Side, without_offset, worded
 from tracker.use.service import NewUse, PapersOfUse, Question
 
 api = APIBlueprint("use_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="use")], abp_security=[{"token": []}])
 
 
-def _without_offset(at: time | None) -> time | None:
-    if at is not None and at.tzinfo is not None:
-        raise ValueError("give the time on the hospital's clock, without offset")
-    return at
-
-
-ClockTime = Annotated[time | None, AfterValidator(_without_offset)]
+ClockTime = Annotated[time | None, AfterValidator(without_offset)]
 
 
 class GateQuestion(BaseModel):

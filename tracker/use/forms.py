@@ -1,6 +1,6 @@
 """Forms of the gate and of the use log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, time
 from typing import cast
 from uuid import UUID
@@ -12,6 +12,7 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stub
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tracker.errors import N_, InvalidInput
+from tracker.organisation.models import Ward
 from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Intervention, Side
 
 
@@ -42,6 +43,12 @@ class UseForm(FlaskForm):
     ward_id = SelectField(_l("Place of use"), validators=[InputRequired(_l("Choose the place."))])
     are_criteria_confirmed = BooleanField(_l("The patient fulfils every criterion shown above"))
     reason = TextAreaField(_l("Why this device"), validators=[DataRequired(), Length(max=2000)])
+
+    def offer(self, surgeons: Iterable[tuple[UUID, str, str | None]], wards: Iterable[Ward]) -> None:
+        """Fill the lists: surgeons by id, name and RPPS."""
+        named = [(one, f"{name} (RPPS {rpps})" if rpps else name) for one, name, rpps in surgeons]
+        self.operator_id.choices = choices_with_none(named)
+        self.ward_id.choices = choices_with_none([(ward.id, ward.name) for ward in wards])
 
     def patient_id(self) -> UUID:
         """Return the patient of the hidden field.

@@ -20,11 +20,15 @@ class DeviceUse(Tenant, Base):
         Index("ix_device_use_patient_id", "patient_id"),
         Index("ix_device_use_derogation_id", "derogation_id", "patient_id"),
         Index("ix_device_use_list", "establishment_id", "used_on", "id"),
+        Index("ix_device_use_origin_id", "origin_id"),
     )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     ordinal: Mapped[int]
-    """Which use of the unit it is; 1 for a unit that a use ends, so that the database itself refuses a second."""
+    """Which record of a use of the unit it is. For a unit that a use ends: one more than its corrections, so that the
+    database itself refuses a second use while one stands."""
+    origin_id: Mapped[UUID] = mapped_column(ForeignKey("device_use.id"))
+    """The first record of this use: itself, or the one whose details were corrected since."""
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     derogation_id: Mapped[UUID] = mapped_column(ForeignKey("derogation.id"))
     consent_event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_event.id"))
@@ -44,6 +48,25 @@ class DeviceUse(Tenant, Base):
     """Why a partial revision, or why this device."""
     findings: Mapped[list[Any]]
     """What the gate found, favourable remarks included."""
+    recorded_at: Mapped[datetime]
+    recorded_by_id: Mapped[UUID]
+    recorded_by_name: Mapped[str]
+
+
+class UseCorrection(Tenant, Base):
+    """That one record of a use was wrong: what stands in its place, or that the unit was not used at all.
+
+    The wrong record stays for ever. Its id is the client's request id.
+    """
+
+    __tablename__ = "use_correction"
+    __table_args__ = (UniqueConstraint("use_id"), UniqueConstraint("replacement_id"))
+
+    use_id: Mapped[UUID] = mapped_column(ForeignKey("device_use.id"))
+    """The wrong record."""
+    replacement_id: Mapped[UUID | None] = mapped_column(ForeignKey("device_use.id"))
+    """The record that stands instead; None where the unit was not used for this patient."""
+    reason: Mapped[str]
     recorded_at: Mapped[datetime]
     recorded_by_id: Mapped[UUID]
     recorded_by_name: Mapped[str]

@@ -276,6 +276,17 @@ _CLOCK_DRIFT = timedelta(minutes=5)
 _LISTED = "; "  # between the sites or criteria of one sentence
 
 
+def without_offset(at: time | None) -> time | None:
+    """Return a time of day on the hospital's clock as it is.
+
+    Raises:
+        ValueError: it carries an offset of its own.
+    """
+    if at is not None and at.tzinfo is not None:
+        raise ValueError("give the time on the hospital's clock, without offset")
+    return at
+
+
 def use_instant(day: date, at: time | None) -> datetime | None:
     """Return the instant of a use on the hospital's clock, None where no time of day is known.
 

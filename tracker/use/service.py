@@ -19,7 +19,6 @@ from tracker.consents.rules import ConsentFacts
 from tracker.coverage import queries as coverage_queries
 from tracker.coverage.queries import Coverage
 from tracker.derogations import queries as derogations
-from tracker.derogations import service as derogation_service
 from tracker.derogations.rules import DerogationStatus
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
@@ -32,6 +31,7 @@ from tracker.documents.service import NewFile
 from tracker.errors import N_, Conflict
 from tracker.organisation import queries as organisation
 from tracker.patients import queries as patients
+from tracker.places import service as places
 from tracker.terms.rules import NO_CONDITIONS
 from tracker.use import queries, rules
 from tracker.use.documents import Paper, UseSource, print_papers
@@ -112,7 +112,7 @@ def check_use(session: Session, *, unit: UnitView, question: Question, now: date
     coverages = _coverages(session, unit, question.day)
     best: Check | None = None
     for coverage in _speaking(coverages, question.patient_id) or (None,):
-        check = _check_under(session, coverage, unit=unit, question=question, now=now)
+        check = check_under(session, coverage, unit=unit, question=question, now=now)
         if check.gate.is_open:
             return check
         if best is None or check.gate.blocking_count < best.gate.blocking_count:
@@ -143,10 +143,10 @@ def _speaking(coverages: tuple[Coverage, ...], patient_id: UUID) -> tuple[Covera
     return tuple(may_allow[:_MOST_ASKED]) or coverages[:1]
 
 
-def _check_under(
+def check_under(
     session: Session, coverage: Coverage | None, *, unit: UnitView, question: Question, now: datetime
 ) -> Check:
-    """Ask the gate under one derogation."""
+    """Ask the gate under one derogation, or under none; nothing is written."""
     instant = rules.instant_of(question.day, question.at, now=now)
     events = consents.list_facts(session, question.patient_id, coverage.derogation_id) if coverage else []
     facts = GateFacts(
@@ -218,7 +218,7 @@ def record_use(session: Session, use_id: UUID, *, new: NewUse, actor: Actor, now
     if not check.gate.is_open:
         raise UseRefused(check.gate.findings)
     use = _insert(session, use_id, new=new, check=check, operator=operator, actor=actor, now=now)
-    derogation_service.take_place(
+    places.take_place(
         session,
         derogation_id=use.derogation_id,
         patient_id=use.patient_id,
@@ -267,6 +267,7 @@ def _insert(
         "establishment_id": actor.establishment_id,
         "device_id": check.unit.id,
         "ordinal": queries.next_ordinal(check.unit),
+        "origin_id": use_id,
         "derogation_id": check.coverage.derogation_id,
         "consent_event_id": check.consent.event_id,
         "operator_name": operator.display_name,
@@ -347,14 +348,14 @@ def _check_locked(session: Session, unit: UnitView, new: NewUse, *, locked: froz
 
 
 def find_paper_source(session: Session, use_id: UUID) -> UseSource | None:
-    """Return what the patient's papers are printed from; None where they were made already.
+    """Return what the patient's papers are printed from; None where they were made already, or the record is wrong.
 
     Papers are printed between two transactions: nothing slow is done inside one that writes.
 
     Raises:
         UseNotFound: no such use here.
     """
-    if documents.list_documents(session, _subject(use_id)):
+    if documents.list_documents(session, _subject(use_id)) or queries.find_correction(session, use_id):
         return None
     use = queries.get_use(session, use_id).use
     sheet = derogations.get_sheet(session, use.derogation_id, day=use.used_on, known_at=use.recorded_at)

@@ -12,7 +12,6 @@ from werkzeug.wrappers import Response
 from scanners import Scan, Standard, Status
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
-from tracker.accounts.models import Person
 from tracker.actor import Permission, Role
 from tracker.db import Session
 from tracker.derogations import queries as derogations
@@ -229,13 +228,7 @@ def _form(session: Session, check: service.Check, *, patient: PatientView, now: 
 def _offer(session: Session, form: forms.UseForm) -> None:
     """Fill the lists; a surgeon who is logged in is chosen, anybody else chooses one."""
     surgeons = accounts.list_people_with_role(session, Role.SURGEON)
-    form.operator_id.choices = forms.choices_with_none([(person.id, _with_rpps(person)) for person in surgeons])
-    wards = organisation.list_wards(session)
-    form.ward_id.choices = forms.choices_with_none([(ward.id, ward.name) for ward in wards])
-
-
-def _with_rpps(person: Person) -> str:
-    return f"{person.display_name} (RPPS {person.rpps})" if person.rpps else person.display_name
+    form.offer([(person.id, person.display_name, person.rpps) for person in surgeons], organisation.list_wards(session))
 
 
 @bp.get("/use/new")

@@ -33,6 +33,7 @@ from tracker.outcomes.models import Explantation
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.use.models import DeviceUse
+from tracker.use.queries import STANDING, find_standing, used_under
 from tracker.vigilance import rules
 from tracker.vigilance.documents import CorrespondentPartData, PersonData, ReportSource
 from tracker.vigilance.models import Incident, IncidentReport
@@ -272,7 +273,7 @@ def get_dossier(session: Session, incident_id: UUID, *, known_at: datetime) -> D
     """
     incident = get_incident(session, incident_id)
     unit = devices.get_unit_by_id(session, incident.device_id)
-    use = session.get(DeviceUse, incident.use_id) if incident.use_id else None
+    use = find_standing(session, incident.use_id)
     return Dossier(
         incident=incident,
         facts=_facts(session, incident),
@@ -363,7 +364,7 @@ def list_incidents(session: Session, *, before: int | None = None, under: UUID |
     """Return incidents, newest first, before a number; with units used under one derogation, or all; two SQL."""
     statement = _incident_lines().order_by(Incident.number.desc()).limit(PAGE_SIZE)
     if under is not None:
-        statement = statement.where(Incident.device_id.in_(select(DeviceUse.device_id).filter_by(derogation_id=under)))
+        statement = statement.where(Incident.device_id.in_(used_under(under)))
     if before is not None:
         statement = statement.where(Incident.number < before)
     return _with_states(session, session.execute(statement).all())
@@ -471,8 +472,8 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
         .join(_Recorded, _Recorded.id == Device.definition_id)
         .join(DeviceDefinition, DeviceDefinition.id == func.coalesce(_Recorded.merged_into_id, _Recorded.id))
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
-        .outerjoin(DeviceUse, DeviceUse.device_id == Device.id)
-        .outerjoin(Explantation, Explantation.device_id == Device.id)
+        .outerjoin(DeviceUse, (DeviceUse.device_id == Device.id) & STANDING)
+        .outerjoin(Explantation, Explantation.device_id == DeviceUse.device_id)
         .where(Device.lot_number == lot_number)
         .order_by(Device.sequence, DeviceUse.ordinal)
     )

@@ -17,6 +17,9 @@ from tracker.catalogue.forms import words
 from tracker.catalogue.rules import KIND_LABELS, STAYS_IN_PLACE, DeviceKind
 from tracker.chronicle import queries
 from tracker.chronicle.rules import AGAIN, LABELS, Entry, Kind
+from tracker.db import Session
+from tracker.delivery import queries as delivery
+from tracker.delivery.rules import NotCovered
 from tracker.devices import forms, rules, service
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
@@ -61,6 +64,7 @@ def _unit_page(
     with http.transaction() as session:
         unit = devices.get_unit(session, number)
         known = queries.chronicle_of(session, unit, actor=actor)
+        uncovered = _find_uncovered(session, unit)
     rejected = hold_form is not None or release_form is not None
     page = render_template(
         "chronicle/show.html",
@@ -78,10 +82,18 @@ def _unit_page(
         failed_release_id=failed_release_id,
         error=http.error_sentence(error) if error else "",
         error_next=http.sentence(error.next_step) if error else "",
+        uncovered=http.error_sentence(uncovered) if uncovered else "",
+        uncovered_next=http.sentence(uncovered.next_step) if uncovered else "",
         **_what_it_is(unit),
-        **_what_may_be_done(unit, actor),
+        **_what_may_be_done(unit, actor, is_covered=uncovered is None),
     )
     return make_response(page, http.status_of(error) if error else 422 if rejected else 200)
+
+
+def _find_uncovered(session: Session, unit: UnitView) -> NotCovered | None:
+    """Return what the register says today against a unit that nothing else keeps from its use."""
+    is_asked = unit.state in rules.USABLE
+    return delivery.find_refusal(session, unit, today=clock.paris_day(clock.utc_now())) if is_asked else None
 
 
 def _what_it_is(unit: UnitView) -> dict[str, Any]:
@@ -97,9 +109,10 @@ def _what_it_is(unit: UnitView) -> dict[str, Any]:
     }
 
 
-def _what_may_be_done(unit: UnitView, actor: Actor) -> dict[str, bool]:
+def _what_may_be_done(unit: UnitView, actor: Actor, *, is_covered: bool) -> dict[str, bool]:
+    may_go = unit.state is UnitState.RELEASED and not unit.holds and is_covered
     return {
-        "may_deliver": actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.RELEASED and not unit.holds,
+        "may_deliver": actor.can(Permission.UNIT_DELIVER) and may_go,
         "may_take_back": actor.can(Permission.UNIT_DELIVER) and unit.state is UnitState.DELIVERED,
         "may_take_out": actor.can(Permission.UNIT_DISPOSE) and rules.may_leave(unit.state),
         "may_hold": actor.can(Permission.HOLD_OPEN) and unit.state in rules.ON_HAND,

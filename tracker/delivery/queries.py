@@ -83,6 +83,15 @@ def _matching(session: Session, read: Scan, state: UnitState) -> Sequence[Device
     return session.scalars(statement.limit(2)).all()
 
 
+def find_refusal(session: Session, unit: UnitView, *, today: date) -> rules.NotCovered | None:
+    """Return why the register does not let a unit go to a ward today, None where it does; one statement."""
+    try:
+        get_covering(session, unit, today=today)
+    except rules.NotCovered as refused:
+        return refused
+    return None
+
+
 def get_covering(session: Session, unit: UnitView, *, today: date) -> CoverageFacts:
     """Return the derogation under which a unit may go to a ward today, as the register stands in this transaction.
 

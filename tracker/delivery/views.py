@@ -8,11 +8,9 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.db import Session
 from tracker.delivery import forms, queries, service
 from tracker.delivery.forms import DeliverForm
 from tracker.delivery.queries import PatientLabelAtDelivery
-from tracker.delivery.rules import NotCovered
 from tracker.devices import queries as devices
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import STATE_LABELS, UnitState
@@ -119,7 +117,7 @@ def _unit_page(number: str, form: DeliverForm, *, error: TraceError | None = Non
     with http.transaction() as session:
         unit = devices.get_unit(session, number)
         form.offer(organisation.list_wards(session))
-        refused = None if error else _find_refusal(session, unit)
+        refused = None if error else queries.find_refusal(session, unit, today=clock.paris_day(clock.utc_now()))
     if error is not None:
         return http.rejected("delivery/unit.html", form, error, unit=unit, is_covered=True)  # what was typed stays
     page = render_template(
@@ -131,15 +129,6 @@ def _unit_page(number: str, form: DeliverForm, *, error: TraceError | None = Non
         is_covered=refused is None,
     )
     return make_response(page, 422 if form.errors else 200)
-
-
-def _find_refusal(session: Session, unit: UnitView) -> NotCovered | None:
-    """Return why the register does not let a unit go to a ward today, None where it does."""
-    try:
-        queries.get_covering(session, unit, today=clock.paris_day(clock.utc_now()))
-    except NotCovered as refused:
-        return refused
-    return None
 
 
 @bp.post("/units/<number>/deliver")

@@ -5,13 +5,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.bench import LABEL, SERIAL_LABEL, actions, box, open_one, receive
+from tests.bench import LABEL, SERIAL_LABEL, actions, box, counted, open_one, receive
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_B, NOW, enter
-from tests.stock import make_definition, make_derogation, make_manufacturer
+from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer
 from tracker import db
 from tracker.arrivals.queries import ReceptionNotFound
 from tracker.closings import queries, service
 from tracker.closings.service import ReturnOdd, UnitOfAnotherDelivery
+from tracker.devices import queries as devices
+from tracker.devices import service as devices_service
 from tracker.devices.rules import EventNotPossible, ReasonMissing, UnitState
 from tracker.errors import NotPermitted, TraceError
 
@@ -108,3 +110,20 @@ def test_a_delivery_of_another_hospital_gives_nothing_back(session: Session) -> 
 
     with pytest.raises(ReceptionNotFound):
         send_back(session, reception_id, number, actor=GUY)
+
+
+def test_many_units_go_back_in_as_many_statements_as_one_and_their_holds_are_closed(session: Session) -> None:
+    reception_id = open_one(session)
+    numbers = [unit_of(session, reception_id) for _unit in range(7)]
+    for number in numbers:
+        devices_service.open_hold(session, db.new_id(), number=number, hold=a_hold(), actor=ALICE, now=NOW)
+    session.flush()  # the return reads the holds
+
+    with counted(session) as one:
+        send_back(session, reception_id, numbers[0])
+    with counted(session) as six:
+        send_back(session, reception_id, *numbers[1:])
+
+    assert len(one) == len(six)
+    assert set(states(session, reception_id).values()) == {UnitState.RETURNED}
+    assert all(not devices.get_unit(session, number).holds for number in numbers)

@@ -15,7 +15,6 @@ from tracker.arrivals.queries import NewReception
 from tracker.audit import service as audit
 from tracker.devices import queries as devices
 from tracker.dispositions import service as dispositions
-from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.errors import N_, InvalidInput, RuleRefused
 from tracker.reception import queries as reception
 from tracker.reception.rules import id_in_pack
@@ -113,9 +112,8 @@ def return_units(
         )
     devices.lock_units(session, numbers=chosen)
     is_repeated = devices.find_moved(session, id_in_pack(request_id, 1)) is not None
-    new = NewDisposition(Disposition.RETURN, reason)
-    for place, number in enumerate(chosen, start=1):
-        dispositions.dispose(session, id_in_pack(request_id, place), number=number, new=new, actor=actor, now=now)
+    request_ids = {number: id_in_pack(request_id, place) for place, number in enumerate(chosen, start=1)}
+    dispositions.return_units(session, request_ids, reason=reason, actor=actor, now=now)
     if is_repeated:
         return
     audit.append(

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, func, select, text, tuple_
+from sqlalchemy import BigInteger, Row, Select, Uuid, bindparam, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from scanners.errors import ScanError
@@ -186,6 +187,17 @@ _LOCK_UNITS = DirectStatement(
         " or id in (select device_id from hold where id = any(:hold_ids)) order by sequence for no key update"
     )
 )
+_SEQUENCES = bindparam("sequences", type_=ARRAY(BigInteger))
+_LOCKED_BY_SEQUENCES = DirectStatement(
+    _UNIT.where(Device.sequence == func.any(_SEQUENCES))
+    .order_by(Device.sequence)
+    .with_for_update(of=Device, key_share=True)
+)
+_OPEN_HOLDS_OF = DirectStatement(
+    select(Hold.id, Hold.cause, Hold.reason, Hold.source_ref, Hold.opened_at, Hold.opened_by_name, Hold.device_id)
+    .where(Hold.device_id == func.any(bindparam("device_ids", type_=ARRAY(Uuid))), Hold.closed_at.is_(None))
+    .order_by(Hold.opened_at, Hold.id)
+)
 _OPEN_HOLDS = DirectStatement(
     select(Hold.id, Hold.cause, Hold.reason, Hold.source_ref, Hold.opened_at, Hold.opened_by_name)
     .where(Hold.device_id == bindparam("device_id"), Hold.closed_at.is_(None))
@@ -211,6 +223,24 @@ def get_unit_for_update(session: Session, number: str) -> UnitView:
 def get_unit_by_id_for_update(session: Session, device_id: UUID) -> UnitView:
     """Return one unit, locked, or raise ``UnitNotFound``."""
     return _get_unit(session, _LOCKED_BY_ID, {"device_id": device_id})
+
+
+def get_units_for_update(session: Session, numbers: Collection[str]) -> list[UnitView]:
+    """Return the units that carry some of our labels, locked, in the order of their numbers: two statements.
+
+    Raises:
+        UnitNotFound: one is not here.
+    """
+    sequences = sorted({read_unit_number(number) for number in numbers})
+    rows = _LOCKED_BY_SEQUENCES.rows(session, {"sequences": sequences})
+    if len(rows) != len(sequences):
+        raise UnitNotFound(
+            N_("There is no unit with this number."), next_step=N_("Scan our label, or type all thirteen characters.")
+        )
+    holds: dict[UUID, list[HoldView]] = {row.device_id: [] for row in rows}
+    for *hold, device_id in _OPEN_HOLDS_OF.rows(session, {"device_ids": list(holds)}):
+        holds[device_id].append(HoldView(*hold))
+    return [UnitView(catalogue.read_definition(row), tuple(holds[row.device_id]), *row[_WIDTH:]) for row in rows]
 
 
 def lock_units(session: Session, *, numbers: Collection[str] = (), hold_ids: Collection[UUID] = ()) -> None:

@@ -488,6 +488,11 @@ class NewMovement:
     is_destruction: bool = False
     """A stock out (SSD) that ends in destruction: the vocabulary has no code of its own for it."""
 
+    def leads_from(self, state: UnitState) -> UnitState:
+        """Return the state after this event, or raise ``EventNotPossible``."""
+        after = state_after(self.event, state)
+        return UnitState.DESTROYED if self.is_destruction else after
+
     def details(self) -> dict[str, str]:
         """Return the names of the other people, as they are stored."""
         names = {"requested_by": self.requested_by, "received_by": self.received_by}

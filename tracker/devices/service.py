@@ -8,9 +8,10 @@ slips in between. Which lock comes after which: docs/decisions/0023.
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, insert, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from tracker import db
@@ -82,10 +83,15 @@ def void_unit(session: Session, device_id: UUID, *, reason: str, actor: Actor, n
 
 def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
     """Append a movement of a locked unit and write the state it leads to."""
-    state = rules.state_after(new.event, unit.state)
-    if new.is_destruction:
-        state = UnitState.DESTROYED
-    values = {
+    state = new.leads_from(unit.state)
+    session.execute(insert(Movement).values(_movement(unit, new, state, actor=actor, now=now)))
+    place = rules.place_after(new.event, unit.ward_id, ward_id=new.ward_id)
+    session.execute(update(Device).where(Device.id == unit.id).values(state=state, ward_id=place))
+    return state
+
+
+def _movement(unit: UnitView, new: NewMovement, state: UnitState, *, actor: Actor, now: datetime) -> dict[str, Any]:
+    return {
         "id": new.id,
         "establishment_id": actor.establishment_id,
         "device_id": unit.id,
@@ -98,10 +104,6 @@ def _move(session: Session, unit: UnitView, *, new: NewMovement, actor: Actor, n
         "reason": new.reason,
         "details": new.details(),
     }
-    session.execute(insert(Movement).values(values))
-    place = rules.place_after(new.event, unit.ward_id, ward_id=new.ward_id)
-    session.execute(update(Device).where(Device.id == unit.id).values(state=state, ward_id=place))
-    return state
 
 
 def hand_over(
@@ -234,34 +236,32 @@ def set_present(
     session.execute(update(Device).where(Device.id == device_id).values(values))
 
 
-def take_out(session: Session, number: str, *, new: NewMovement, actor: Actor, now: datetime) -> UnitState:
-    """Record that a unit is non-conforming, past its shelf life, opened and not implanted, returned or destroyed.
+def leave_stock(
+    session: Session, leaving: Sequence[tuple[UnitView, NewMovement]], *, actor: Actor, now: datetime
+) -> list[UnitState]:
+    """Write that locked units are non-conforming, past their shelf life, not implanted, returned or destroyed.
 
-    A hold on a unit that has left for good, or is lost, is closed with it. The caller's action checks the permission.
+    A hold on a unit that has left for good, or is lost, is closed with it. ``dispositions`` alone calls this.
 
     Raises:
-        UnitNotFound: there is no such unit here.
-        EventNotPossible: it was used, or has left already.
-        RequestIdReused: the id belongs to another movement.
+        EventNotPossible: one was used, or has left already.
     """
-    unit = queries.get_unit_for_update(session, number)
-    earlier = session.get(Movement, new.id)
-    if earlier is not None:
-        check_same_request(is_same=(earlier.device_id, earlier.event) == (unit.id, new.event))
-        return earlier.state_after
-    state = _move(session, unit, new=new, actor=actor, now=now)
-    if state in rules.CLOSES_HOLDS:
-        for hold in unit.holds:
-            _close(session, hold.id, unit=unit, reason=rules.CLOSES_HOLDS[state], actor=actor, now=now)
-    audit.append(
-        session,
-        actor=actor,
-        action="unit:taken-out",
-        subject=f"device:{unit.id}",
-        details={"number": unit.number, "state": state.value, "reason": new.reason},
-        now=now,
-    )
-    return state
+    left = [(unit, new, new.leads_from(unit.state)) for unit, new in leaving]
+    session.execute(insert(Movement), [_movement(*one, actor=actor, now=now) for one in left])
+    changes = [
+        {"id": unit.id, "state": state, "ward_id": rules.place_after(new.event, unit.ward_id, ward_id=new.ward_id)}
+        for unit, new, state in left
+    ]
+    session.execute(update(Device), changes)
+    for last, reason in rules.CLOSES_HOLDS.items():
+        gone = [unit.id for unit, _new, state in left if state is last and unit.holds]
+        if gone:
+            _close_all(session, Hold.device_id.in_(gone), reason=reason, actor=actor, now=now)
+    told = [{"number": unit.number, "state": state.value, "reason": new.reason} for unit, new, state in left]
+    subjects = [f"device:{unit.id}" for unit, _new in leaving]
+    acts = [audit.Act("unit:taken-out", *one) for one in zip(subjects, told, strict=True)]
+    audit.append_many(session, actor=actor, acts=acts, now=now)
+    return [state for _unit, _new, state in left]
 
 
 def open_hold(session: Session, hold_id: UUID, *, number: str, hold: NewHold, actor: Actor, now: datetime) -> Hold:
@@ -343,13 +343,17 @@ def _close(session: Session, hold_id: UUID, *, unit: UnitView, reason: str, acto
         raise HoldClosed(
             N_("This hold was already released."), next_step=N_("Look at the unit's page to see by whom and why.")
         )
+    _close_all(session, Hold.id == hold_id, reason=reason, actor=actor, now=now)
+
+
+def _close_all(session: Session, which: ColumnElement[bool], *, reason: str, actor: Actor, now: datetime) -> None:
     values = {
         "closed_at": now,
         "closed_by_id": actor.id,
         "closed_by_name": actor.display_name,
         "close_reason": reason,
     }
-    session.execute(update(Hold).where(Hold.id == hold_id, Hold.closed_at.is_(None)).values(values))
+    session.execute(update(Hold).where(which, Hold.closed_at.is_(None)).values(values))
 
 
 _HOLD_LOT = text(

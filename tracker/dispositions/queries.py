@@ -1,6 +1,6 @@
 """Reads of destructions, and of the units whose shelf life is over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition
-from tracker.devices.models import Device
+from tracker.devices.models import Device, Movement
 from tracker.devices.rules import UnitState
 from tracker.dispositions.models import Destruction
 from tracker.errors import N_, NotFound
@@ -44,6 +44,12 @@ class DestructionLine:
     def number(self) -> str:
         """Return the number on our label."""
         return unit_label.format(self.sequence)
+
+
+def find_movements(session: Session, movement_ids: Collection[UUID]) -> dict[UUID, Movement]:
+    """Return those of some movements that are written, by id: one statement."""
+    found = session.scalars(select(Movement).where(Movement.id.in_(movement_ids)))
+    return {movement.id: movement for movement in found}
 
 
 def get_destruction(session: Session, destruction_id: UUID) -> Destruction:

@@ -1,11 +1,13 @@
 """Acts that take a unit out of stock."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from scanners.udi import unit as unit_label
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
@@ -43,7 +45,56 @@ def dispose(
     if new.kind is Disposition.DESTRUCTION:
         return _ask_destruction(session, request_id, number=number, reason=reason, actor=actor, now=now)
     movement = NewMovement(request_id, _EVENTS[new.kind], reason)
-    return devices_service.take_out(session, number, new=movement, actor=actor, now=now)
+    return take_out(session, {number: movement}, actor=actor, now=now)[0]
+
+
+def return_units(
+    session: Session, request_ids: Mapping[str, UUID], *, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Send units back to their supplier, all or none, as many statements for many as for one.
+
+    Args:
+        session: the transaction of the return.
+        request_ids: by unit number, each made of the client's; the same request again changes nothing.
+        reason: one for all.
+        actor: who sends them back.
+        now: UTC.
+
+    Raises:
+        NotPermitted: the actor may not take units out.
+        UnitNotFound: one is not here.
+        ReasonMissing: nothing was written.
+        EventNotPossible: one was used, or has left already.
+        RequestIdReused: an id belongs to something else.
+    """
+    actor.require(Permission.UNIT_DISPOSE)
+    reason, event = device_rules.check_reason(reason), _EVENTS[Disposition.RETURN]
+    movements = {number: NewMovement(request_id, event, reason) for number, request_id in request_ids.items()}
+    take_out(session, movements, actor=actor, now=now)
+
+
+def take_out(session: Session, movements: Mapping[str, NewMovement], *, actor: Actor, now: datetime) -> list[UnitState]:
+    """Write that units leave the stock, by their numbers, and return their states; what was written before stays.
+
+    As many statements for many units as for one. The caller's action checks the permission.
+
+    Raises:
+        UnitNotFound: one is not here.
+        EventNotPossible: one was used, or has left already.
+        RequestIdReused: an id belongs to another movement.
+    """
+    movements = {unit_label.format(devices.read_unit_number(number)): new for number, new in movements.items()}
+    units = devices.get_units_for_update(session, movements)
+    earlier = queries.find_movements(session, [movement.id for movement in movements.values()])
+    for unit in units:
+        new = movements[unit.number]
+        if new.id in earlier:
+            kept = earlier[new.id]
+            check_same_request(is_same=(kept.device_id, kept.event) == (unit.id, new.event))
+    leaving = [(unit, movements[unit.number]) for unit in units if movements[unit.number].id not in earlier]
+    if not leaving:
+        return [earlier[movements[unit.number].id].state_after for unit in units]
+    return devices_service.leave_stock(session, leaving, actor=actor, now=now)
 
 
 def _ask_destruction(
@@ -103,7 +154,7 @@ def confirm_destruction(session: Session, destruction_id: UUID, *, actor: Actor,
     movement = NewMovement(
         destruction_id, Event.STOCK_OUT, asked.reason, requested_by=asked.requested_by_name, is_destruction=True
     )
-    state = devices_service.take_out(session, unit.number, new=movement, actor=actor, now=now)
+    (state,) = take_out(session, {unit.number: movement}, actor=actor, now=now)
     audit.append(
         session,
         actor=actor,
@@ -155,8 +206,7 @@ def expire_units(session: Session, *, actor: Actor, now: datetime, today: date) 
     """
     actor.require(Permission.UNIT_DISPOSE)
     numbers = queries.list_past_shelf_life(session, today=today, limit=SWEEP_SIZE)
-    devices.lock_units(session, numbers=numbers)
-    for number in numbers:
-        movement = NewMovement(db.new_id(), Event.EXPIRED, "shelf-life-past")
-        devices_service.take_out(session, number, new=movement, actor=actor, now=now)
+    movements = {number: NewMovement(db.new_id(), Event.EXPIRED, "shelf-life-past") for number in numbers}
+    if movements:
+        take_out(session, movements, actor=actor, now=now)
     return len(numbers)

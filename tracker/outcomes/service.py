@@ -13,8 +13,8 @@ from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.devices.rules import Event, NewMovement
+from tracker.dispositions import service as dispositions
 from tracker.errors import N_, check_same_request
 from tracker.organisation import queries as organisation
 from tracker.outcomes import queries, rules
@@ -61,7 +61,7 @@ def record_failure(
     received_on = derogations.paris_day(unit.created_at)
     rules.check_failure(new, kind=unit.definition.kind, received_on=received_on, today=today)
     lost = NewMovement(failure_id, Event.FAILED_IMPLANTATION)
-    device_service.take_out(session, unit.number, new=lost, actor=actor, now=now)
+    dispositions.take_out(session, {unit.number: lost}, actor=actor, now=now)
     values |= {"id": failure_id, "operator_name": operator.display_name}
     failure = _append(session, Failure, values, actor=actor, now=now)
     told = {"device": str(unit.id), "cause": new.cause.value, "stage": new.stage.value}

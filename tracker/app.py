@@ -64,6 +64,8 @@ from tracker.imports import api as imports_api
 from tracker.imports import views as imports_views
 from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
+from tracker.makers import api as makers_api
+from tracker.makers import views as makers_views
 from tracker.menu import menu_of
 from tracker.operations import api as operations_api
 from tracker.operations import views as operations_views
@@ -358,6 +360,7 @@ _VIEWS = (
     labels_views.bp,
     orientation_views.bp,
     operations_views.bp,
+    makers_views.bp,
     examinations_views.bp,
     organisation_views.bp,
     outbox_views.bp,
@@ -397,6 +400,7 @@ _APIS = (
     followups_api.api,
     labels_api.api,
     operations_api.api,
+    makers_api.api,
     examinations_api.api,
     organisation_api.api,
     orientation_api.api,

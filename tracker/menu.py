@@ -103,6 +103,7 @@ _BELONGS = {
     "upkeep": "stock.index",
     "chronicle": "stock.index",
     "imports": "catalogue.definitions",
+    "makers": "catalogue.definitions",
     "conformity": "register.index",
     "decisions": "register.index",
     "effects": "register.index",

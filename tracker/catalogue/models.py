@@ -24,6 +24,13 @@ class Manufacturer(Tenant, Base):
     """Where incident reports go; empty until known, and then a report cannot be sent."""
     srn: Mapped[str]
     """Single registration number (MDR art. 31); empty where none."""
+    merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("manufacturer.id"))
+    """The manufacturer that is used instead since a merge; None for one that is in use."""
+
+    @property
+    def in_use_id(self) -> UUID:
+        """Return the manufacturer under which something new is recorded."""
+        return self.merged_into_id or self.id
 
 
 class DeviceDefinition(Tenant, Base):
@@ -102,6 +109,22 @@ class DefinitionMerge(Tenant, Base):
     absorbed_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"), unique=True)
     survivor_id: Mapped[UUID] = mapped_column(ForeignKey("device_definition.id"))
     reason: Mapped[str]
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID]
+    actor_name: Mapped[str]
+
+
+class ManufacturerMerge(Tenant, Base):
+    """Two manufacturers found to be one; appended only. The name of the absorbed one goes on to find the survivor."""
+
+    __tablename__ = "manufacturer_merge"
+    __table_args__ = (Index("ix_manufacturer_merge_survivor_id", "survivor_id"),)
+
+    absorbed_id: Mapped[UUID] = mapped_column(ForeignKey("manufacturer.id"), unique=True)
+    survivor_id: Mapped[UUID] = mapped_column(ForeignKey("manufacturer.id"))
+    reason: Mapped[str]
+    moved_count: Mapped[int]
+    """Devices of the catalogue that were the absorbed one's."""
     at: Mapped[datetime]
     actor_id: Mapped[UUID]
     actor_name: Mapped[str]

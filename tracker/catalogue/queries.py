@@ -15,6 +15,7 @@ from tracker.catalogue.models import (
     DefinitionMerge,
     DeviceDefinition,
     Manufacturer,
+    ManufacturerMerge,
 )
 from tracker.catalogue.rules import DeviceKind, IdentifierKind
 from tracker.errors import N_, NotFound
@@ -38,6 +39,18 @@ class ManufacturerNotFound(NotFound):
     """No such manufacturer in this establishment."""
 
     code = "manufacturer-not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class ManufacturerMergeLine:
+    """A merge of manufacturers, as the page of either shows it."""
+
+    absorbed: str
+    survivor: str
+    reason: str
+    moved_count: int
+    at: datetime
+    actor_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +190,63 @@ def get_manufacturer(session: Session, manufacturer_id: UUID) -> Manufacturer:
 
 
 def list_manufacturers(session: Session) -> Sequence[Manufacturer]:
-    """Return the manufacturers, by name."""
-    return session.scalars(select(Manufacturer).order_by(Manufacturer.name)).all()
+    """Return the manufacturers in use, by name."""
+    in_use = select(Manufacturer).where(Manufacturer.merged_into_id.is_(None))
+    return session.scalars(in_use.order_by(Manufacturer.name)).all()
+
+
+def manufacturers_by_name(session: Session) -> dict[str, UUID]:
+    """Return the manufacturer in use that each name means, in lower case; a name that was merged means the survivor."""
+    return {row.name.casefold(): row.in_use_id for row in session.scalars(select(Manufacturer))}
+
+
+def lock_manufacturers(session: Session, ids: Collection[UUID]) -> dict[UUID, Manufacturer]:
+    """Return manufacturers, locked in one order, by id.
+
+    Raises:
+        ManufacturerNotFound: one of them is not here.
+    """
+    statement = select(Manufacturer).where(Manufacturer.id.in_(ids)).order_by(Manufacturer.id).with_for_update()
+    found = {row.id: row for row in session.scalars(statement.execution_options(populate_existing=True))}
+    for one in ids:
+        if one not in found:
+            get_manufacturer(session, one)
+    return found
+
+
+def list_clashes(session: Session, absorbed_id: UUID, survivor_id: UUID) -> Sequence[str]:
+    """Return the references in use of one manufacturer that another has too, by reference."""
+    other = aliased(DeviceDefinition)
+    statement = (
+        select(DeviceDefinition.reference)
+        .join(other, other.reference == DeviceDefinition.reference)
+        .where(
+            DeviceDefinition.manufacturer_id == absorbed_id,
+            DeviceDefinition.merged_into_id.is_(None),
+            other.manufacturer_id == survivor_id,
+        )
+    )
+    return session.scalars(statement.order_by(DeviceDefinition.reference)).all()
+
+
+def list_manufacturer_merges(session: Session, manufacturer_id: UUID) -> Sequence[ManufacturerMergeLine]:
+    """Return the merges in which a manufacturer took part, newest first."""
+    absorbed, survivor = aliased(Manufacturer), aliased(Manufacturer)
+    statement = (
+        select(
+            absorbed.name,
+            survivor.name,
+            ManufacturerMerge.reason,
+            ManufacturerMerge.moved_count,
+            ManufacturerMerge.at,
+            ManufacturerMerge.actor_name,
+        )
+        .join(absorbed, absorbed.id == ManufacturerMerge.absorbed_id)
+        .join(survivor, survivor.id == ManufacturerMerge.survivor_id)
+        .where(or_(ManufacturerMerge.absorbed_id == manufacturer_id, ManufacturerMerge.survivor_id == manufacturer_id))
+    )
+    ordered = statement.order_by(ManufacturerMerge.at.desc(), ManufacturerMerge.id.desc())
+    return [ManufacturerMergeLine(*row) for row in session.execute(ordered)]
 
 
 def list_definitions(

@@ -1,7 +1,7 @@
 """What kinds of devices and of codes the catalogue knows. Pure."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -135,7 +135,7 @@ def changes_between(before: Mapping[str, str], after: Mapping[str, str]) -> dict
 
 
 class MergeNotPossible(RuleRefused):
-    """Two devices that cannot be one."""
+    """Two devices, or two manufacturers, that cannot be one."""
 
     code = "merge-impossible"
 
@@ -167,3 +167,33 @@ def read_udi_di(code: str, *, today: date) -> str | None:
     if read.udi is not None and read.udi.udi_di and read.status in {Status.OK, Status.AMBIGUOUS}:
         return read.udi.udi_di
     return code if read.status is Status.UNKNOWN and code.isprintable() else None
+
+
+def check_makers_mergeable(
+    absorbed_id: UUID, survivor_id: UUID, *, is_merged: bool, has_derogations: bool, clashes: Sequence[str]
+) -> None:
+    """Check that one manufacturer may be absorbed by another.
+
+    Raises:
+        MergeNotPossible: they are the same, one was absorbed already, the absorbed one holds derogations, or both have
+            devices with one reference.
+    """
+    if absorbed_id == survivor_id:
+        raise MergeNotPossible(
+            N_("A manufacturer cannot be merged with itself."), next_step=N_("Choose another one from the list.")
+        )
+    if is_merged:
+        raise MergeNotPossible(
+            N_("One of the two was merged already."), next_step=N_("Choose another one from the list.")
+        )
+    if has_derogations:  # what ANSM decided names it: that is not rewritten
+        raise MergeNotPossible(
+            N_("Derogations of the register are this manufacturer's: it cannot be the one that disappears."),
+            next_step=N_("Merge the other way round: keep the name that ANSM's decisions carry."),
+        )
+    if clashes:
+        raise MergeNotPossible(
+            N_("Both have devices with the same reference: %(references)s."),
+            next_step=N_("Merge these devices first, in the catalogue."),
+            references=", ".join(clashes),
+        )

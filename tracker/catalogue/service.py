@@ -20,6 +20,7 @@ from tracker.catalogue.models import (
     DefinitionMerge,
     DeviceDefinition,
     Manufacturer,
+    ManufacturerMerge,
 )
 from tracker.catalogue.rules import (
     CatalogueLine,
@@ -63,6 +64,7 @@ def create_manufacturer(
     statement = upsert(Manufacturer).values(values).on_conflict_do_nothing().returning(Manufacturer)
     manufacturer = session.scalar(statement)
     if manufacturer is None:
+        _check_not_merged(session, new.name)
         raise ManufacturerExists(
             N_("There is already a manufacturer named %(name)s."),
             next_step=N_("Choose it from the list."),
@@ -77,6 +79,89 @@ def create_manufacturer(
         now=now,
     )
     return manufacturer
+
+
+def _check_not_merged(session: Session, name: str) -> None:
+    """Check that a name that is taken is that of a manufacturer in use.
+
+    Raises:
+        ManufacturerExists: it was merged into another.
+    """
+    taken = session.scalar(select(Manufacturer).where(Manufacturer.name == name))
+    if taken is not None and taken.merged_into_id is not None:
+        raise ManufacturerExists(
+            N_("%(name)s was merged into %(survivor)s."),
+            next_step=N_("Choose the latter from the list."),
+            name=name,
+            survivor=queries.get_manufacturer(session, taken.merged_into_id).name,
+        )
+
+
+def merge_manufacturer(
+    session: Session, absorbed_id: UUID, *, new: NewMerge, has_derogations: bool, actor: Actor, now: datetime
+) -> ManufacturerMerge:
+    """Use one manufacturer instead of another from now on, for its devices too; the same request again changes nothing.
+
+    The caller, which sees the register, says whether derogations are the absorbed one's. What was printed and sent
+    keeps the name it carried; devices merged earlier stay where they were.
+
+    Raises:
+        NotPermitted: the actor may not write the catalogue.
+        ManufacturerNotFound: one of the two is not here.
+        MergeNotPossible: they cannot be one.
+        RequestIdReused: the id belongs to another merge.
+    """
+    actor.require(Permission.DEFINITION_WRITE)
+    earlier = session.get(ManufacturerMerge, new.id)
+    if earlier is not None:
+        check_same_request(is_same=(earlier.absorbed_id, earlier.survivor_id) == (absorbed_id, new.survivor_id))
+        return earlier
+    both = queries.lock_manufacturers(session, {absorbed_id, new.survivor_id})
+    rules.check_makers_mergeable(
+        absorbed_id,
+        new.survivor_id,
+        is_merged=any(one.merged_into_id for one in both.values()),
+        has_derogations=has_derogations,
+        clashes=queries.list_clashes(session, absorbed_id, new.survivor_id),
+    )
+    names = [both[absorbed_id].name, both[new.survivor_id].name]
+    moved = _move_definitions(session, absorbed_id, new, names=names, actor=actor, now=now)
+    of_family = or_(Manufacturer.id == absorbed_id, Manufacturer.merged_into_id == absorbed_id)
+    session.execute(update(Manufacturer).where(of_family).values(merged_into_id=new.survivor_id))
+    merge = ManufacturerMerge(
+        id=new.id,
+        establishment_id=actor.establishment_id,
+        absorbed_id=absorbed_id,
+        survivor_id=new.survivor_id,
+        reason=new.reason,
+        moved_count=moved,
+        at=now,
+        actor_id=actor.id,
+        actor_name=actor.display_name,
+    )
+    session.add(merge)
+    audit.append(
+        session,
+        actor=actor,
+        action="manufacturer:merged",
+        subject=f"manufacturer:{absorbed_id}",
+        details={"into": str(new.survivor_id), "moved": str(moved), "reason": new.reason},
+        now=now,
+    )
+    return merge
+
+
+def _move_definitions(
+    session: Session, absorbed_id: UUID, new: NewMerge, *, names: list[str], actor: Actor, now: datetime
+) -> int:
+    """Give the devices in use of one manufacturer to another, each with its dated change, and return how many."""
+    moving = (DeviceDefinition.manufacturer_id == absorbed_id, DeviceDefinition.merged_into_id.is_(None))
+    moved = session.scalars(select(DeviceDefinition.id).where(*moving)).all()
+    if moved:
+        session.execute(update(DeviceDefinition).where(*moving).values(manufacturer_id=new.survivor_id))
+        changes = {definition_id: {"manufacturer": names} for definition_id in moved}
+        _record_changes(session, changes, source_ref=f"manufacturer_merge:{new.id}", actor=actor, now=now)
+    return len(moved)
 
 
 def change_manufacturer(
@@ -116,7 +201,7 @@ def create_definition(
         same = (existing.manufacturer_id, existing.reference) == (new.manufacturer_id, new.reference)
         check_same_request(is_same=same)
         return existing
-    queries.get_manufacturer(session, new.manufacturer_id)
+    new = replace(new, manufacturer_id=queries.get_manufacturer(session, new.manufacturer_id).in_use_id)
     values = {"id": definition_id, "establishment_id": actor.establishment_id, "created_at": now, **asdict(new)}
     del values["udi_dis"]
     statement = upsert(DeviceDefinition).values(values).on_conflict_do_nothing().returning(DeviceDefinition)
@@ -366,8 +451,9 @@ _Known = Mapping[tuple[UUID, str], Row[Any]]
 def _makers_of(session: Session, lines: Sequence[CatalogueLine], *, actor: Actor) -> dict[str, UUID]:
     names = sorted({line.manufacturer for line in lines})
     session.execute(_ADD_MANUFACTURERS, {"establishment_id": actor.establishment_id, "names": names})
-    statement = select(Manufacturer.name, Manufacturer.id).where(Manufacturer.name.in_(names))
-    return {row.name: row.id for row in session.execute(statement)}
+    return {
+        row.name: row.in_use_id for row in session.scalars(select(Manufacturer).where(Manufacturer.name.in_(names)))
+    }
 
 
 def _known_of(session: Session, lines: Sequence[CatalogueLine], makers: Mapping[str, UUID], *, actor: Actor) -> _Known:

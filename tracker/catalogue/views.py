@@ -32,6 +32,7 @@ EXPORT_COLUMNS = (
 )
 _EXPORTED = ("manufacturer_name", *EXPORT_COLUMNS[1:6], "udi_dis", *EXPORT_COLUMNS[7:])
 FIELD_LABELS: Mapping[str, str] = {
+    "manufacturer": N_("Manufacturer"),
     "designation": N_("Designation"),
     "kind": N_("Kind"),
     "brand": N_("Brand"),

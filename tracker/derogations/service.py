@@ -149,7 +149,8 @@ def create_derogation(
         check_same_request(is_same=is_same and queries.read_pseudonym(session, existing) == new.pseudonym)
         return existing
     _check_derogation(new)
-    catalogue.get_manufacturer(session, new.manufacturer_id)
+    maker = catalogue.lock_manufacturers(session, [new.manufacturer_id])[new.manufacturer_id]  # nobody merges it now
+    new = replace(new, manufacturer_id=maker.in_use_id)
     if new.patient_id is not None:
         patients.get_patient(session, new.patient_id)
     values = {

@@ -166,7 +166,7 @@ def _load_decision(
 
 def _manufacturer_id(session: Session, name: str, *, actor: Actor, now: datetime) -> UUID:
     """Return the manufacturer of a name, added where there is none; capitals do not count."""
-    known = {row.name.casefold(): row.id for row in catalogue.list_manufacturers(session)}
+    known = catalogue.manufacturers_by_name(session)
     if name.casefold() in known:
         return known[name.casefold()]
     new = NewManufacturer(name=name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -408,26 +409,29 @@ def test_two_corrections_of_one_use_at_once_are_one(database: db.Database) -> No
     assert at_once(acts) == ["use-corrected", "written"]
 
 
-def test_a_unit_given_back_while_its_lot_is_blocked_does_not_slip_through(database: db.Database) -> None:
+def test_a_unit_given_back_while_its_lot_is_being_blocked_does_not_slip_through(database: db.Database) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
         scene = in_theatre(session, make_scene(session))
         use_id = record(session, scene.use()).id
-    hold = NewHold(HoldCause.RECALL, "FSN 12", "test")
+    waiting = text("select exists (select from pg_locks where not granted)")
+    (act,) = in_transactions(database, lambda session: withdraw(session, use_id))
+    giver = Thread(target=act)
 
-    def block(session: Session) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
         device_service.hold_lot(
             session,
             definition_id=scene.definition_id,
             lot_number="A1",
             serial_device_id=None,
-            hold=hold,
+            hold=NewHold(HoldCause.RECALL, "FSN 12", "test"),
             actor=ALICE,
             now=NOW,
         )
+        giver.start()
+        while giver.is_alive() and not session.scalar(waiting):
+            pass  # until it waits for the lot, or has slipped through
+    giver.join()
 
-    acts = in_transactions(database, block, lambda session: withdraw(session, use_id))
-
-    assert at_once(acts) == ["written", "written"]
     with db.transaction(database, HOSPITAL_A) as session:
         assert not devices.get_unit(session, scene.unit.number).is_usable
 

@@ -273,7 +273,7 @@ def _doubt_about(session: Session, locked: _Locked, whereabouts: Whereabouts, *,
     return rules.doubt_about(
         whereabouts,
         has_ward=unit.ward_id is not None,
-        is_lot_held=devices.is_lot_held(session, unit),
+        is_lot_held=devices.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
         status=coverage.standing.status,
         is_past=is_past(unit.expiration_date, today),
     )

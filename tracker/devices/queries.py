@@ -384,16 +384,6 @@ def get_lot_hold(session: Session, lot_hold_id: UUID) -> LotHold:
     return block
 
 
-def is_lot_held(session: Session, unit: UnitView) -> bool:
-    """Test whether the lot of a unit is blocked now."""
-    statement = select(LotHold.id).where(
-        LotHold.definition_id == unit.definition.id,
-        LotHold.lot_number == unit.lot_number,
-        LotHold.closed_at.is_(None),
-    )
-    return session.scalar(statement.limit(1)) is not None
-
-
 def get_lot_hold_for_update(session: Session, lot_hold_id: UUID) -> LotHold:
     """Return one block on a lot, locked.
 

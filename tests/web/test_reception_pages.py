@@ -264,6 +264,18 @@ def test_a_line_of_another_hospital_is_not_read_again(person: LogIn, bench: UUID
     assert answer.status_code == 404
 
 
+def test_a_device_that_the_catalogue_lacks_is_added_from_its_card(person: LogIn, bench: UUID) -> None:
+    alice = person(ALICE)
+
+    scanned = alice.fragment(f"/receptions/{bench}/lines", {"raw": "]d20103700000000044174001311" + "0A1"})
+    alice.post(f"/receptions/{bench}/by-hand", {"reference": "R 9/1", "lot": "A1", "request_id": str(db.new_id())})
+    typed = alice.get(f"/receptions/{bench}").text
+
+    assert "/definitions/new?udi_di=03700000000044" in scanned.text
+    assert "/definitions/new?reference=R+9/1" in typed
+    assert "03700000000044" in alice.get("/definitions/new?udi_di=03700000000044").text
+
+
 def test_a_surgeon_sees_no_bench(person: LogIn, bench: UUID) -> None:
     charlie = person(CHARLIE)
 

@@ -1,6 +1,7 @@
 """Pages of goods-in: deliveries, the bench, entry by hand, the check of a device."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -58,6 +59,8 @@ class Card:
     """Numbers of the other units of the same pack."""
     known_number: str = ""
     """The unit that carries the scanned label or serial number already."""
+    missing_code: Mapping[str, str] = field(default_factory=dict)
+    """What the form of a new device of the catalogue is filled with, where the catalogue has none of this code."""
     photo_id: UUID | None = None
     """What was photographed of a refused box."""
 
@@ -109,7 +112,16 @@ def _card_of_line(line: LineView) -> Card:
         may_override=read is not None and "scan-invalid" in codes and is_overridable(read),
         may_complete=bool(codes & _COMPLETABLE),
         known_number=_known_number(line.findings),
+        missing_code=_missing_code(line.findings, read),
     )
+
+
+def _missing_code(findings: tuple[Finding, ...], read: Scan | None) -> dict[str, str]:
+    code = next((str(one.data.get("code", "")) for one in findings if one.code == "definition-unknown"), "")
+    if not code:
+        return {}
+    udi = read.udi if read else None
+    return {"udi_di" if udi is not None and udi.udi_di == code else "reference": code}
 
 
 def _known_number(findings: tuple[Finding, ...]) -> str:

@@ -288,6 +288,7 @@ def test_whoever_records_a_decision_on_a_derogation_that_was_there_gives_it_its_
 
     found = callers_of("derogations", "record_decision")
 
+    assert callers_of("derogations", "add_scope") == {("tracker/effects/service.py", "add_scope")}
     of_slices = {(path, name) for path, name in found if Path(path).parts[1] in slices()}
     assert of_slices == {("tracker/effects/service.py", "record_decision")} | of_new_derogations | by_the_administrator
 

@@ -13,9 +13,11 @@ from sqlalchemy import func, select
 from tests import lists
 from tests.gate import Case, make_case
 from tests.hospital import ALICE, CHARLIE, HOSPITAL_A, THEATRE
+from tests.stock import make_definition, make_unit
 from tests.web.conftest import Person, Program
 from tests.web.test_publication_pages import lines_of, upload
 from tracker import db
+from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.outbox.models import Message
 
@@ -152,6 +154,28 @@ def test_a_suspension_that_ansm_takes_back_on_its_first_day_frees_its_units_the_
     delivery = {"id": str(db.new_id()), "code": case.number, "ward_id": str(THEATRE)}
     assert token.post("/api/v1/deliveries", delivery).status_code == 201
     assert program(CHARLIE).post("/api/v1/uses", case.body()).status_code == 201
+
+
+@pytest.mark.parametrize("way", ["form", "program"])
+def test_a_reference_that_is_read_into_a_stopped_scope_has_its_units_held_at_once(
+    person: LogIn, program: WithToken, case: Case, database: db.Database, way: str
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = derogations.get_derogation(session, case.derogation_id).manufacturer_id
+        unit = make_unit(session, make_definition(session, reference="R2", udi_di=None, manufacturer_id=maker))
+    alice, token = person(ALICE), program(ALICE)
+    by_the_form(alice, token, case)
+    address, reading = f"/derogations/{case.derogation_id}/scope", {"effective_from": case.today, "reading": "size 2"}
+
+    if way == "form":
+        form = {**reading, "references": "R2", "request_id": str(db.new_id())}
+        assert alice.post(f"{address}/new", form).status_code == 303
+    else:
+        told = {**reading, "id": str(db.new_id()), "added": [{"reference": "R2"}]}
+        assert token.post(f"/api/v1{address}", told).status_code == 201
+
+    with db.transaction(database, HOSPITAL_A) as session:
+        assert [hold.cause.value for hold in devices.get_unit(session, unit.number).holds] == ["derogation"]
 
 
 def test_what_the_register_refuses_holds_nothing(

@@ -272,7 +272,15 @@ def add_scope(path: DerogationPath, body: ScopeBody) -> tuple[dict[str, object],
         removed=tuple(body.removed),
     )
     with http.transaction() as session:
-        service.add_scope(session, body.id, new=new, actor=http.current_actor(), now=now)
+        effects.add_scope(
+            session,
+            body.id,
+            new=new,
+            public_url=http.web().values["public_url"],
+            actor=http.current_actor(),
+            now=now,
+            today=clock.paris_day(now),
+        )
         answer = _whole(session, path.derogation_id, day=clock.paris_day(now), known_at=now)
     return answer.model_dump(mode="json"), 201
 

@@ -398,7 +398,15 @@ def add_scope(derogation_id: UUID) -> Response:
     try:
         request_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
-            service.add_scope(session, request_id, new=reading, actor=http.current_actor(), now=now)
+            effects.add_scope(
+                session,
+                request_id,
+                new=reading,
+                public_url=http.web().values["public_url"],
+                actor=http.current_actor(),
+                now=now,
+                today=clock.paris_day(now),
+            )
     except (InvalidInput, Conflict) as error:
         return http.rejected("decisions/new_scope.html", form, error, **context)
     flash(_("Your reading is recorded."), "success")

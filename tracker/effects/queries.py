@@ -259,9 +259,9 @@ def _is_due(effect: Effect | None, settling: datetime) -> bool:
 _LOCK_UNITS = text(
     "select id from device where id in ("
     " select unit.id from derogation"
-    " join derogation_scope_entry entry on entry.derogation_id = derogation.id"
     " join device_definition definition on definition.manufacturer_id = derogation.manufacturer_id"
-    "  and definition.reference = entry.reference"
+    "  and (definition.reference = any(:entering) or definition.reference in ("
+    "   select reference from derogation_scope_entry where derogation_id = :derogation_id))"
     " join device unit on unit.definition_id = definition.id and unit.state = any(:states)"
     " where derogation.id = :derogation_id"
     " union select hold.device_id from derogation_effect effect"
@@ -272,14 +272,20 @@ _LOCK_UNITS = text(
 )
 
 
-def lock_units(session: Session, derogation_id: UUID) -> None:
-    """Lock the units that a decision on a derogation may hold or release, in the order of their numbers.
+def lock_units(session: Session, derogation_id: UUID, *, entering: Collection[str] = ()) -> None:
+    """Lock the units that an act on a derogation may hold or release, in the order of their numbers.
+
+    Args:
+        session: the transaction of the act.
+        derogation_id: which derogation.
+        entering: references that the act brings into the scope.
 
     Whoever uses or delivers one of them at this moment ends first. They come before the trail, whose head every act
     takes last (docs/decisions/0023).
     """
     states = [state.value for state in device_rules.ON_HAND]
-    session.execute(_LOCK_UNITS, {"derogation_id": derogation_id, "states": states})
+    values = {"derogation_id": derogation_id, "states": states, "entering": list(entering)}
+    session.execute(_LOCK_UNITS, values)
 
 
 def list_open_holds(session: Session, decision_ids: Collection[UUID]) -> Sequence[UUID]:

@@ -22,7 +22,7 @@ from tracker.derogations import service as register
 from tracker.derogations.models import Decision
 from tracker.derogations.queries import DerogationStanding
 from tracker.derogations.rules import DerogationStatus
-from tracker.derogations.service import NewDecision
+from tracker.derogations.service import NewDecision, NewScope
 from tracker.devices import rules as device_rules
 from tracker.devices import service as devices
 from tracker.devices.rules import HoldCause
@@ -78,6 +78,25 @@ def record_decision(
     decision = register.record_decision(session, decision_id, new=new, actor=actor, now=now)
     report = apply(session, new.derogation_id, public_url=public_url, actor=actor, now=now, today=today)
     return decision, report
+
+
+def add_scope(
+    session: Session, request_id: UUID, *, new: NewScope, public_url: str, actor: Actor, now: datetime, today: date
+) -> int:
+    """Record the pharmacist's reading of a scope in words, and return how many entries were added.
+
+    A reference that enters the scope of a derogation that is stopped has its units held in the same transaction.
+
+    Raises:
+        NotPermitted: the actor may not record, hold or release.
+        DerogationNotFound, ScopeWrong: of the register.
+    """
+    actor.require(Permission.DEROGATION_WRITE)
+    derogations.lock_derogation(session, new.derogation_id)
+    queries.lock_units(session, new.derogation_id, entering=[one.reference.strip() for one in new.added])
+    count = register.add_scope(session, request_id, new=new, actor=actor, now=now)
+    apply(session, new.derogation_id, public_url=public_url, actor=actor, now=now, today=today)
+    return count
 
 
 def apply(

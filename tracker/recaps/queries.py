@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -61,6 +61,14 @@ class DueRecap:
 
     standing: DerogationStanding
     due: Due
+
+
+def lock_recaps(session: Session, derogation_id: UUID) -> None:
+    """Wait until nobody else makes a recap of one derogation."""
+    session.execute(_LOCK, {"name": f"recap:{derogation_id}"})
+
+
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 def gather(session: Session, derogation: Derogation, *, period: tuple[date, date], least_count: int) -> Recap:

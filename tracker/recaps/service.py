@@ -91,7 +91,7 @@ def make_recap(
         RequestIdReused: the id belongs to another recap.
     """
     actor.require(Permission.RECAP_WRITE)
-    derogations.lock_derogation(session, period.derogation_id)
+    queries.lock_recaps(session, period.derogation_id)  # not the derogation: its uses do not wait for a printer
     asked = (period.derogation_id, period.first_day, period.last_day)
     existing = session.get(RecapRecord, recap_id)
     if existing is not None:

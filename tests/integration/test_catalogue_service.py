@@ -52,7 +52,13 @@ def test_a_definition_is_found_by_its_reference_and_its_udi_di(session: Session)
 
 def test_the_same_definition_request_again_changes_nothing(session: Session) -> None:
     maker, definition_id = make_manufacturer(session), db.new_id()
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013",))
+    new = NewDefinition(
+        manufacturer_id=maker,
+        reference="R1",
+        designation="Insert",
+        kind=DeviceKind.IMPLANT,
+        udi_dis=("03700000000013",),
+    )
 
     for _again in range(2):
         service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
@@ -64,7 +70,7 @@ def test_the_same_definition_request_again_changes_nothing(session: Session) -> 
 
 def test_a_request_id_is_not_reused_for_another_definition(session: Session) -> None:
     maker, definition_id = make_manufacturer(session), db.new_id()
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT)
+    new = NewDefinition(manufacturer_id=maker, reference="R1", designation="Insert", kind=DeviceKind.IMPLANT)
     service.create_definition(session, definition_id, new=new, actor=ALICE, now=NOW)
 
     with pytest.raises(RequestIdReused):
@@ -116,7 +122,13 @@ def test_only_a_pharmacist_writes_the_catalogue(session: Session) -> None:
 
 def test_a_udi_di_given_twice_is_kept_once(session: Session) -> None:
     maker = make_manufacturer(session)
-    new = NewDefinition(maker, "R1", "Insert", DeviceKind.IMPLANT, udi_dis=("03700000000013", "03700000000013"))
+    new = NewDefinition(
+        manufacturer_id=maker,
+        reference="R1",
+        designation="Insert",
+        kind=DeviceKind.IMPLANT,
+        udi_dis=("03700000000013", "03700000000013"),
+    )
 
     service.create_definition(session, db.new_id(), new=new, actor=ALICE, now=NOW)
 

@@ -1,6 +1,7 @@
 """Forms of the catalogue."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from uuid import UUID
 
@@ -110,14 +111,9 @@ class DefinitionForm(FlaskForm):
     def new(self, *, today: date) -> NewDefinition:
         """Return what was typed; ``UdiDiUnreadable`` where a UDI-DI cannot be read."""
         return NewDefinition(
+            **asdict(_facts_of(self)),
             manufacturer_id=UUID(self.manufacturer.data),
             reference=one_line(self.reference.data),
-            designation=one_line(self.designation.data),
-            kind=DeviceKind(self.kind.data),
-            brand=one_line(self.brand.data),
-            size=one_line(self.size.data),
-            expected_lifetime=words(self.expected_lifetime),
-            follow_up=words(self.follow_up),
             udi_dis=read_udi_dis(self.udi_di.data, today=today),
         )
 
@@ -137,14 +133,19 @@ class ChangeForm(FlaskForm):
 
     def facts(self) -> DefinitionFacts:
         """Return what was typed."""
-        return DefinitionFacts(
-            designation=one_line(self.designation.data),
-            kind=DeviceKind(self.kind.data),
-            brand=one_line(self.brand.data),
-            size=one_line(self.size.data),
-            expected_lifetime=words(self.expected_lifetime),
-            follow_up=words(self.follow_up),
-        )
+        return _facts_of(self)
+
+
+def _facts_of(form: DefinitionForm | ChangeForm) -> DefinitionFacts:
+    """Return what both forms ask of a device; each names its fields in the order of its page."""
+    return DefinitionFacts(
+        designation=one_line(form.designation.data),
+        kind=DeviceKind(form.kind.data),
+        brand=one_line(form.brand.data),
+        size=one_line(form.size.data),
+        expected_lifetime=words(form.expected_lifetime),
+        follow_up=words(form.follow_up),
+    )
 
 
 class MergeForm(FlaskForm):

@@ -52,21 +52,6 @@ class NewManufacturer:
 
 
 @dataclass(frozen=True, slots=True)
-class NewDefinition:
-    """What is known of a new definition."""
-
-    manufacturer_id: UUID
-    reference: str
-    designation: str
-    kind: DeviceKind
-    brand: str = ""
-    size: str = ""
-    expected_lifetime: str = ""
-    follow_up: str = ""
-    udi_dis: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class DefinitionFacts:
     """What may be corrected of a definition; its manufacturer and reference stay, they are what it is."""
 
@@ -76,6 +61,15 @@ class DefinitionFacts:
     size: str = ""
     expected_lifetime: str = ""
     follow_up: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDefinition(DefinitionFacts):
+    """What is known of a new definition."""
+
+    manufacturer_id: UUID
+    reference: str
+    udi_dis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

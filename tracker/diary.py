@@ -39,6 +39,8 @@ from tracker.labels.rules import BUILT_IN
 from tracker.labels.service import NewJob
 from tracker.operations import service as operations
 from tracker.operations.service import NewOperation
+from tracker.outcomes import service as outcomes
+from tracker.outcomes.rules import FailureCause, NewFailure, Stage
 from tracker.reception import queries as bench_queries
 from tracker.reception import service as bench
 from tracker.reception.service import Arrival
@@ -305,6 +307,19 @@ def _use(act: Act) -> None:
         use.freeze_papers(act.session, act.id, papers=papers, **act.by_whom)
 
 
+def _fail(act: Act) -> None:
+    new = NewFailure(
+        unit_number=act.number(),
+        failed_on=act.today,
+        stage=Stage(act.given["stage"]),
+        cause=FailureCause(act.given["cause"]),
+        operator_id=act.actor.id,
+        ward_id=act.ward(),
+        note=act.given["note"],
+    )
+    outcomes.record_failure(act.session, act.id, new=new, **act.on_day)
+
+
 def _plan(act: Act) -> None:
     new = NewOperation(act.known("patient"), act.given["planned_on"], act.actor.id, derogation_id=act.derogation())
     operations.plan_operation(act.session, act.id, new=new, **act.on_day)
@@ -389,6 +404,7 @@ _BY_NAME = (
     _decide,
     _declare,
     _deliver,
+    _fail,
     _give_request,
     _hold,
     _keep_reason,

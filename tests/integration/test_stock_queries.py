@@ -1,9 +1,12 @@
 """Reads of the stock: lists, search, filters, counts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, HOSPITAL_B, NOW, THEATRE, TODAY, enter
@@ -41,9 +44,36 @@ def test_the_search_finds_by_unit_number_lot_serial_reference_and_udi_di(session
     )
     make_unit(session, make_definition(session, reference="R2", udi_di=None))
 
-    for text in (wanted.number, wanted.number.lower(), "L7", "S9", "R1", "01234567890128"):
-        found = queries.list_units(session, after=None, limit=10, filters=StockFilters(text=text))
-        assert [line.id for line in found] == [wanted.id], text
+    for typed in (wanted.number, wanted.number.lower(), "L7", "S9", "R1", "01234567890128"):
+        found = queries.list_units(session, after=None, limit=10, filters=StockFilters(text=typed))
+        assert [line.id for line in found] == [wanted.id], typed
+
+
+def test_the_search_looks_up_what_it_found_and_never_walks_the_stock(session: Session) -> None:
+    make_unit(session, make_definition(session))
+    with explained(session) as plans:
+        queries.list_units(session, after=None, limit=10, filters=StockFilters(text="A1"))
+
+    (plan,) = plans
+    assert "(sequence = ANY" in plan, plan
+
+
+@contextmanager
+def explained(session: Session) -> Iterator[list[str]]:
+    """Collect the plans of a block, where PostgreSQL may neither loop nor hash: a join then walks both sides."""
+    plans: list[str] = []
+    session.execute(text("set local enable_nestloop = off"))
+    session.execute(text("set local enable_hashjoin = off"))
+
+    def explain(connection: Connection, _cursor: object, statement: str, values: object, *_rest: object) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(f"explain {statement}", values)
+        plans.append("\n".join(row[0] for row in cursor.fetchall()))
+
+    engine = session.connection().engine
+    event.listen(engine, "before_cursor_execute", explain)
+    yield plans
+    event.remove(engine, "before_cursor_execute", explain)
 
 
 def test_the_search_keeps_to_one_state_and_goes_on_where_it_stopped(session: Session) -> None:

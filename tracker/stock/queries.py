@@ -83,7 +83,8 @@ def list_units(session: Session, *, after: Position | None, limit: int, filters:
         conditions.append(Device.sequence < after.sequence)
     if filters.text or filters.definition_ids is not None:
         found = _matching(filters, conditions, limit)
-        conditions = [Device.sequence.in_(select(found.c.sequence))]
+        # An array, so that each unit is looked up: a join invites PostgreSQL to walk the stock from its newest unit.
+        conditions = [Device.sequence == func.any(func.array(select(found.c.sequence).scalar_subquery()))]
     return _read(session, _LINES.where(*conditions).order_by(Device.sequence.desc()).limit(limit))
 
 

@@ -59,7 +59,7 @@ class Said:
     announced: tuple[AnnouncedLine, ...]
 
 
-_BENCH = DirectStatement(
+_CLOSED = DirectStatement(
     select(Reception.closed_at).where(Reception.id == bindparam("reception_id")).with_for_update(read=True)
 )
 _SEEN = (
@@ -81,20 +81,30 @@ _REASONED = (
     .where(ClinicalReason.reception_id == bindparam("reception_id"))
     .scalar_subquery()
 )
-_ONE = select(true().label("is_one")).subquery()
-_WHAT_IS_SAID = select(
+_WHAT_IS_SAID = (
     _REASONED.label("reasoned"),
     _ANNOUNCED.label("announced"),
     _SEEN.c.parcel,
     _SEEN.c.seals,
     _SEEN.c.temperature,
     cast(_SEEN.c.measured, Text).label("measured"),
-).select_from(_ONE.outerjoin(_SEEN, true()))
-_SAID = DirectStatement(_WHAT_IS_SAID)
-_TURN = func.pg_advisory_xact_lock(func.hashtextextended(cast(bindparam("reception_id"), Text), 0))
-_SAID_IN_TURN = DirectStatement(
-    _WHAT_IS_SAID.add_columns(case((_ANNOUNCED.is_not(None), cast(_TURN, Text))).label("turn"))
 )
+_OF_RECEPTION = Reception.id == bindparam("reception_id")
+_SAID = DirectStatement(select(*_WHAT_IS_SAID).select_from(Reception).outerjoin(_SEEN, true()).where(_OF_RECEPTION))
+_TURN = func.pg_advisory_xact_lock(func.hashtextextended(cast(bindparam("reception_id"), Text), 0))
+SELECT_BENCH = (
+    select(Reception.closed_at, *_WHAT_IS_SAID, case((_ANNOUNCED.is_not(None), cast(_TURN, Text))).label("turn"))
+    .select_from(Reception)
+    .outerjoin(_SEEN, true())
+    .where(_OF_RECEPTION)
+    .with_for_update(read=True, of=Reception)
+)
+"""What the bench must know of a delivery before it judges a box (:func:`read_said`), and whether it is closed.
+
+The delivery is closed by nobody before the transaction ends. Of one that announced anything, whoever scans the next box
+waits here until then: two people who take the last expected place at one moment would otherwise each find it free. What
+somebody says of the delivery at this very moment counts for the next box.
+"""
 
 
 def get_reception(session: Session, reception_id: UUID) -> Reception:
@@ -123,27 +133,26 @@ def is_closed(session: Session, reception_id: UUID) -> bool:
     Raises:
         ReceptionNotFound: there is none with this id here.
     """
-    row = _BENCH.first(session, {"reception_id": reception_id})
+    row = _CLOSED.first(session, {"reception_id": reception_id})
     if row is None:
         raise ReceptionNotFound(NO_RECEPTION, next_step=CHOOSE_RECEPTION)
     return row.closed_at is not None
 
 
 def find_said(session: Session, reception_id: UUID) -> Said:
-    """Return what the bench must know of a delivery before it judges a box: one statement."""
-    return _said(_SAID.first(session, {"reception_id": reception_id}))
+    """Return what the bench must know of a delivery before it judges a box: one statement.
 
-
-def find_said_in_turn(session: Session, reception_id: UUID) -> Said:
-    """Return the same in one statement; of a delivery that announced anything, one box after the other.
-
-    Whoever scans the next box of it waits here until the transaction ends: two people who take the last expected place
-    at one moment would otherwise each find it free.
+    Raises:
+        ReceptionNotFound: there is none with this id here.
     """
-    return _said(_SAID_IN_TURN.first(session, {"reception_id": reception_id}))
+    row = _SAID.first(session, {"reception_id": reception_id})
+    if row is None:
+        raise ReceptionNotFound(NO_RECEPTION, next_step=CHOOSE_RECEPTION)
+    return read_said(row)
 
 
-def _said(row: Any) -> Said:  # noqa: ANN401 - a row of the driver
+def read_said(row: Any) -> Said:  # noqa: ANN401 - a row of the driver
+    """Return what is said of a delivery, from a row of the statement that asks for it."""
     return Said(
         frozenset(row.reasoned or ()),
         None

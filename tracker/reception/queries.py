@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from scanners.udi import unit as unit_label
 from tracker.arrivals import queries as deliveries
 from tracker.arrivals.models import Reception
-from tracker.arrivals.queries import ReceptionNotFound
+from tracker.arrivals.queries import ReceptionNotFound, Said
 from tracker.arrivals.rules import (
     OWNERSHIP_LABELS,
     Came,
@@ -127,17 +127,8 @@ _LINES = (
 _LINES_BY_ID = DirectStatement(_LINES.where(ReceptionLine.id == func.any(bindparam("line_ids", type_=ARRAY(Uuid)))))
 
 
-_BENCH = DirectStatement(
-    select(
-        Reception.closed_at,
-        select(ReceptionLine.id)
-        .where(ReceptionLine.id == func.any(bindparam("line_ids", type_=ARRAY(Uuid))))
-        .exists()
-        .label("has_lines"),
-    )
-    .where(Reception.id == bindparam("reception_id"))
-    .with_for_update(read=True, of=Reception)
-)
+_HAS_LINES = select(ReceptionLine.id).where(ReceptionLine.id == func.any(bindparam("line_ids", type_=ARRAY(Uuid))))
+_BENCH = DirectStatement(deliveries.SELECT_BENCH.add_columns(_HAS_LINES.exists().label("has_lines")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +138,11 @@ class Bench:
     is_closed: bool
     has_lines: bool
     """Some of the boxes have a line already: the request was sent before."""
+    said: Said
 
 
 def find_bench(session: Session, reception_id: UUID, line_ids: Sequence[UUID]) -> Bench:
-    """Return how a delivery stands; an open one is closed by nobody before the transaction ends.
+    """Return how a delivery stands and what is said of it, in one statement; its turn is taken, it stays open.
 
     Args:
         session: a transaction that holds the lock of the requests (``devices.service.lock_identities``).
@@ -163,7 +155,7 @@ def find_bench(session: Session, reception_id: UUID, line_ids: Sequence[UUID]) -
     row = _BENCH.first(session, {"reception_id": reception_id, "line_ids": list(line_ids)})
     if row is None:
         raise ReceptionNotFound(deliveries.NO_RECEPTION, next_step=deliveries.CHOOSE_RECEPTION)
-    return Bench(row.closed_at is not None, row.has_lines)
+    return Bench(row.closed_at is not None, row.has_lines, deliveries.read_said(row))
 
 
 def find_lines(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, LineView]:

@@ -178,7 +178,7 @@ def receive_many(
     if bench.has_lines:
         return _earlier_lines(session, arrivals, reception_id=reception_id)
     delivery_service.check_open(is_closed=bench.is_closed)
-    said = deliveries.find_said_in_turn(session, reception_id)
+    said = bench.said
     question = Question(Purpose.RECEIVE, today, now, said.reasoned_derogation_ids)
     assessments = verdicts.assess_many(session, [arrival.box for arrival in arrivals], question=question)
     came = queries.list_came(session, reception_id) if said.announced else ()

@@ -79,6 +79,8 @@ from tracker.outcomes import views as outcomes_views
 from tracker.patients import views as patients_views
 from tracker.publications import api as publications_api
 from tracker.publications import views as publications_views
+from tracker.recalls import api as recalls_api
+from tracker.recalls import views as recalls_views
 from tracker.recaps import api as recaps_api
 from tracker.recaps import views as recaps_views
 from tracker.reception import api as reception_api
@@ -367,6 +369,7 @@ _VIEWS = (
     patients_views.bp,
     effects_views.bp,
     publications_views.bp,
+    recalls_views.bp,
     recaps_views.bp,
     reception_views.bp,
     register_views.bp,
@@ -406,6 +409,7 @@ _APIS = (
     orientation_api.api,
     effects_api.api,
     publications_api.api,
+    recalls_api.api,
     recaps_api.api,
     reception_api.api,
     register_api.api,

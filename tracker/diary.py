@@ -41,6 +41,7 @@ from tracker.operations import service as operations
 from tracker.operations.service import NewOperation
 from tracker.outcomes import service as outcomes
 from tracker.outcomes.rules import FailureCause, NewFailure, Stage
+from tracker.recalls import service as recalls
 from tracker.reception import queries as bench_queries
 from tracker.reception import service as bench
 from tracker.reception.service import Arrival
@@ -245,7 +246,7 @@ def _release(act: Act) -> None:
 
 
 def _recall(act: Act) -> None:
-    vigilance.hold_recalled_lot(
+    recalls.hold_lot(
         act.session,
         act.id,
         definition_id=id_of(f"definition:{act.given['reference']}"),

@@ -75,7 +75,7 @@ MENU = (
         N_("Vigilance"),
         (
             Place("vigilance.index", N_("Incidents"), "exclamation-triangle", Permission.INCIDENT_READ),
-            Place("vigilance.recall", N_("Recall"), "search", Permission.RECALL_READ),
+            Place("recalls.show", N_("Recall"), "search", Permission.RECALL_READ),
             Place("outbox.index", N_("Messages"), "envelope", Permission.MESSAGE_READ),
         ),
     ),

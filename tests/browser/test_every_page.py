@@ -73,7 +73,7 @@ ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "unidentified.put_aside": ({"line": "{box_id}", "reception": "{reception_id}"},),
     "use.gate": ({"patient": "{patient_id}"}, {"patient": "{patient_id}", "unit": "{released}"}),
     "vigilance.new": ({"unit": "{used}"},),
-    "vigilance.recall": ({"lot": "B2"}, {"lot": "B2", "definition": "{definition_id}"}, {"lot": "C4"}),
+    "recalls.show": ({"lot": "B2"}, {"lot": "B2", "definition": "{definition_id}"}, {"lot": "C4"}),
 }
 """Pages that are walked again: for another thing, or asked for more."""
 PROBLEMS = (("/nothing", 404), ("/people", 403), ("/which-route?sent=0", 422), ("/derogations?status=never", 422))

@@ -44,6 +44,7 @@ from tracker.examinations import service as examination_service
 from tracker.examinations.rules import NewOutcome, OutcomeKind
 from tracker.outcomes import queries as outcomes
 from tracker.outcomes.rules import UseWithdrawn
+from tracker.recalls import queries as recalls
 from tracker.recaps import queries as recaps
 from tracker.terms.rules import Conditions, FollowUp
 from tracker.use import queries as uses
@@ -103,7 +104,7 @@ def use_count(session: Session, scene: Scene) -> int:
 
 
 def carriers(session: Session) -> list[UUID | None]:
-    return [line.use_id for line in vigilance.recall(session, lot_number="A1").carriers]
+    return [line.use_id for line in recalls.recall(session, lot_number="A1").carriers]
 
 
 def logged(session: Session) -> list[UUID]:

@@ -30,10 +30,10 @@ from tracker.outcomes import queries, service
 from tracker.outcomes.models import Explantation, Failure
 from tracker.outcomes.rules import AlreadyExplanted, ExplantationCause, FailureCause, NewExplantation, NewFailure, Stage
 from tracker.patients.queries import PatientNotFound
+from tracker.recalls import queries as recalls
 from tracker.recaps import queries as recaps
 from tracker.use.queries import UseNotFound
 from tracker.use.rules import UseRefused
-from tracker.vigilance import queries as vigilance
 
 EXPLANTATION = NewExplantation(TODAY, ExplantationCause.LOOSENING, CHARLIE.id, note="  moved  ")
 
@@ -105,7 +105,7 @@ def test_it_counts_neither_under_a_cap_nor_in_a_recap_and_nobody_carries_it(sess
     )
     assert recap.use_count == 1
     assert [(line.state, line.count) for line in recap.units] == [(UnitState.FAILED, 1)]
-    view = vigilance.recall(session, lot_number="A1")
+    view = recalls.recall(session, lot_number="A1")
     assert [line.number for line in view.carriers] == [second.number]
     assert {(place.state, place.count) for place in view.places} == {(UnitState.FAILED, 1), (UnitState.USED, 1)}
 
@@ -179,7 +179,7 @@ def test_an_explanted_device_is_told_apart_in_a_recall(session: Session, scene: 
 
     explantation = explant(session, use.id)
 
-    view = vigilance.recall(session, lot_number="A1")
+    view = recalls.recall(session, lot_number="A1")
     assert [line.use_id for line in view.carriers] == [other.id]
     assert {line.use_id: line.explanted_on for line in view.uses} == {use.id: TODAY, other.id: None}
     assert (explantation.patient_id, explantation.operator_name, explantation.note) == (
@@ -260,7 +260,7 @@ def test_a_recall_asks_as_many_statements_as_before(session: Session, scene: Sce
         unit = make_unit(session, scene.definition_id)
         explant(session, record(session, scene.use(unit_number=unit.number)).id)
         with counted(session) as statements:
-            vigilance.recall(session, lot_number="A1")
+            recalls.recall(session, lot_number="A1")
         counts.append(len(statements))
 
     assert set(counts) == {3}

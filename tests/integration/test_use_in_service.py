@@ -25,6 +25,7 @@ from tracker.derogations.rules import DecisionKind, DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
 from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
+from tracker.recalls import queries as recalls
 from tracker.recaps import queries as recaps
 from tracker.upkeep import service as upkeep
 from tracker.upkeep.rules import Change, NewPlace, NewUpdate
@@ -32,7 +33,6 @@ from tracker.use import queries
 from tracker.use.models import DeviceUse
 from tracker.use.rules import FINDINGS, Intervention, UseRefused
 from tracker.use.service import NewUse
-from tracker.vigilance import queries as vigilance
 from tracker.vigilance import service as incidents
 from tracker.vigilance.service import NewIncident
 
@@ -158,7 +158,7 @@ def test_a_recall_names_every_patient_of_a_unit_and_counts_the_unit_once(session
         record(session, use)
     make_unit(session, scene.definition_id)
 
-    view = vigilance.recall(session, lot_number="A1")
+    view = recalls.recall(session, lot_number="A1")
 
     assert [line.patient.id for line in view.carriers if line.patient] == [
         scene.patient_id,

@@ -26,7 +26,7 @@ def test_names_are_in_the_readers_language() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "entry"),
     [
-        ("vigilance.recall", ["/vigilance.recall"]),
+        ("recalls.show", ["/recalls.show"]),
         ("vigilance.show", ["/vigilance.index"]),
         ("documents.show", []),
         ("reception.show", ["/reception.index"]),

@@ -173,12 +173,6 @@ def test_a_narrative_comes_back_as_it_was_written() -> None:
     assert rules.narrative_from_json(narrative.as_json()) == narrative
 
 
-@pytest.mark.parametrize("lot", ["", "  "])
-def test_a_recall_without_a_lot_is_refused(lot: str) -> None:
-    with pytest.raises(rules.LotMissing):
-        rules.check_lot(lot)
-
-
 def test_a_missing_declaration_says_what_to_do_next() -> None:
     with pytest.raises(IncidentInvalid) as raised:
         rules.check_incident(replace(FACTS, place=""), today=TODAY)

@@ -101,3 +101,10 @@ def test_a_very_long_text_is_cut_before_it_is_looked_at() -> None:
 
     assert len(capture.scan.raw) == rules.MAX_RAW_LENGTH
     assert capture.scan.status is Status.INVALID
+
+
+def test_a_patient_label_names_no_device() -> None:
+    label = "IS01" + "0" * 22 + "S1280129999999969S21.2.250.1.213.1.4.10S3MARIE"
+
+    with pytest.raises(rules.PatientLabelScanned):
+        rules.searched_device(Reader().read(label, today=TODAY).scan)

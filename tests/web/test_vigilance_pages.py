@@ -1,4 +1,4 @@
-"""Pages and API of incidents and recalls: from the scan of a unit to both reports on their way."""
+"""Pages and API of incidents: from the scan of a unit to both reports on their way."""
 
 import re
 from pathlib import Path
@@ -106,11 +106,8 @@ def test_scanning_the_box_offers_the_units_of_its_lot(app: Flask, database: Data
     assert all(unit in words(answer) for unit in [stock.implanted, *stock.shelf])
 
 
-@pytest.mark.parametrize("path", ["/incidents/find", "/recall"])
-def test_a_patient_label_is_refused_and_not_shown_again(
-    app: Flask, database: Database, stock: Stock, path: str
-) -> None:
-    answer = Visitor(app, database, BOB).post(path, {"raw": PATIENT_LABEL})
+def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: Stock) -> None:
+    answer = Visitor(app, database, BOB).post("/incidents/find", {"raw": PATIENT_LABEL})
 
     assert answer.status_code == 422
     assert "This is the label of a patient" in words(answer)
@@ -315,60 +312,10 @@ def test_another_hospital_sees_no_incident(app: Flask, database: Database, stock
 
 @pytest.mark.parametrize(
     ("actor", "path"),
-    [(CHARLIE, "/incidents"), (ERIC, "/incidents"), (FANNY, "/incidents/new"), (CHARLIE, "/recall"), (ERIC, "/recall")],
+    [(CHARLIE, "/incidents"), (ERIC, "/incidents"), (FANNY, "/incidents/new")],
 )
 def test_each_page_is_for_those_who_need_it(app: Flask, database: Database, actor: Actor, path: str) -> None:
     assert Visitor(app, database, actor).get(path).status_code == 403
-
-
-def test_a_recall_names_the_patients_and_the_units_that_can_still_be_used(
-    app: Flask, database: Database, stock: Stock
-) -> None:
-    officer = Visitor(app, database, BOB)
-
-    answer = officer.post("/recall", {"raw": " A1 "})
-    page = officer.read(answer.location)
-
-    assert answer.status_code == 303
-    assert MARIE.display_name in page
-    assert MARIE.ipp in page
-    assert "2 units can still be used." in page
-    assert all(unit in page for unit in [stock.implanted, *stock.shelf])
-
-
-@pytest.mark.parametrize("scanned", ["box", "label"])
-def test_a_recall_starts_from_a_scan(app: Flask, database: Database, stock: Stock, scanned: str) -> None:
-    raw = f"]d201{GTIN}10A1" if scanned == "box" else stock.shelf[0]
-
-    answer = Visitor(app, database, BOB).post("/recall", {"raw": raw})
-
-    assert answer.location == f"/recall?lot=A1&definition={stock.definition_id}"
-
-
-def test_an_empty_recall_and_an_unknown_lot_say_what_to_do(app: Flask, database: Database, stock: Stock) -> None:
-    officer = Visitor(app, database, BOB)
-
-    assert officer.post("/recall", {"raw": "  "}).status_code == 422
-    assert "never received this lot" in officer.read("/recall?lot=ZZ")
-
-
-def test_a_recalled_lot_is_blocked_from_its_page(app: Flask, database: Database, stock: Stock) -> None:
-    officer = Visitor(app, database, BOB)
-    form = {
-        "request_id": str(db.new_id()),
-        "lot": "A1",
-        "definition_id": str(stock.definition_id),
-        "reason": "FSN 12",
-    }
-
-    refused = officer.post("/recall/hold", form | {"reason": ""})
-    done = officer.post("/recall/hold", form)
-
-    assert refused.status_code == 422
-    assert "Write the reason." in words(refused)
-    assert done.status_code == 303
-    assert "The lot is blocked" in officer.read(done.location)
-    assert count(database, Hold) == 2
 
 
 def api_body(unit: str, **changes: object) -> dict[str, object]:
@@ -442,32 +389,9 @@ def test_the_same_id_for_another_incident_is_a_conflict(program: FlaskClient, da
     assert answer.status_code == 409
 
 
-def test_a_program_finds_a_lot_without_the_traits_of_anybody(
-    program: FlaskClient, database: Database, stock: Stock
-) -> None:
-    answer = program.get("/api/v1/recalls?lot=A1", headers=token_of(database, BOB))
-
-    assert answer.status_code == 200
-    assert answer.json is not None
-    assert (answer.json["patient_count"], answer.json["usable_count"], len(answer.json["units"])) == (1, 2, 3)
-    assert {unit["patient_id"] for unit in answer.json["units"]} == {str(stock.patient_id), None}
-    assert MARIE.family_name not in answer.get_data(as_text=True)
-
-
-@pytest.mark.parametrize(("query", "status"), [("", 422), ("?lot=", 422), ("?lot=%20", 422), ("?lot=A1", 401)])
-def test_a_bad_question_for_a_lot_is_refused(program: FlaskClient, database: Database, query: str, status: int) -> None:
-    headers = {} if status == 401 else token_of(database, BOB)
-
-    assert program.get(f"/api/v1/recalls{query}", headers=headers).status_code == status
-
-
-def test_a_surgeons_program_may_not_ask_for_a_lot(program: FlaskClient, database: Database) -> None:
-    assert program.get("/api/v1/recalls?lot=A1", headers=token_of(database, CHARLIE)).status_code == 403
-
-
-@pytest.mark.parametrize("path", ["/incidents", "/incidents/new", "/recall"])
+@pytest.mark.parametrize("path", ["/incidents", "/incidents/new"])
 def test_the_pages_are_in_french(app: Flask, database: Database, path: str) -> None:
     page = Visitor(app, database, BOB, locale="fr").read(path)
 
-    assert any(word in page for word in ("Incidents", "Déclarer un incident", "Rappel"))
+    assert any(word in page for word in ("Incidents", "Déclarer un incident"))
     assert "Declare" not in page

@@ -243,7 +243,7 @@ def _office(actor: Actor) -> list[Todo]:
         todos.append(Todo(_("Declare an incident"), text, url_for("vigilance.new"), _("Declare"), icon=_INCIDENT))
     if actor.can(Permission.RECALL_READ) and not actor.can(Permission.RECEPTION_WRITE):
         text = _("Which units and which patients carry a lot: one list, at once.")
-        todos.append(Todo(_("Find a lot"), text, url_for("vigilance.recall"), _("Search"), icon="search"))
+        todos.append(Todo(_("Find a lot"), text, url_for("recalls.show"), _("Search"), icon="search"))
     if actor.can(Permission.AUDIT_READ):
         text = _("Who did what, when, to what; and the proof that nothing was changed since.")
         todos.append(Todo(_("Read the trail"), text, url_for("audit.index"), _("Open the trail"), icon="link-45deg"))

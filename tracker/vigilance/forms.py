@@ -1,4 +1,4 @@
-"""Forms of incidents and recalls."""
+"""Forms of incidents."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -101,17 +101,6 @@ class TransmitForm(FlaskForm):
     def chosen_basis(self) -> Basis:
         """Return the kind of report that was chosen."""
         return Basis(self.basis.data)
-
-
-class LotHoldForm(FlaskForm):
-    """A whole lot to block."""
-
-    request_id = HiddenField()
-    lot = HiddenField()
-    definition_id = HiddenField()
-    reason = StringField(
-        _l("Reason of the recall"), validators=[DataRequired(_l("Write the reason.")), Length(max=500)]
-    )
 
 
 def _text(field: StringField) -> str:

@@ -1,4 +1,4 @@
-"""Reads of incidents, of what a report needs, and of a lot: where its units are and who carries them."""
+"""Reads of incidents and of what a report needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,33 +7,31 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, case, func, select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
 from tracker import db
 from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
 from tracker.actor import Role
-from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.coverage import queries as coverage_queries
 from tracker.coverage.queries import Coverage
 from tracker.devices import queries as devices
-from tracker.devices.models import Device, Hold, Movement
+from tracker.devices.models import Device, Hold
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import USABLE, UnitState
+from tracker.devices.rules import UnitState
 from tracker.documents.documents import EstablishmentData
 from tracker.errors import N_, NotFound
 from tracker.organisation import queries as organisation
-from tracker.organisation.models import Establishment, Ward
+from tracker.organisation.models import Establishment
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageState
-from tracker.outcomes.models import Explantation
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.use.models import DeviceUse
-from tracker.use.queries import STANDING, find_standing, used_under
+from tracker.use.queries import find_standing, used_under
 from tracker.vigilance import rules
 from tracker.vigilance.documents import CorrespondentPartData, PersonData, ReportSource
 from tracker.vigilance.models import Incident, IncidentReport
@@ -122,104 +120,12 @@ class Dossier:
         return rules.state_of([line.message_state for line in self.reports])
 
 
-@dataclass(frozen=True, slots=True)
-class RecalledUnit:
-    """One unit of a lot: where it is, or in whom; once for each of its uses, and once where it was never used."""
-
-    patient: PatientView | None
-    device_id: UUID
-    sequence: int
-    definition_id: UUID
-    reference: str
-    designation: str
-    manufacturer_name: str
-    serial_number: str | None
-    expiration_date: date | None
-    state: UnitState
-    open_hold_count: int
-    ward_name: str | None
-    """Of the delivery, or of the use."""
-    use_id: UUID | None
-    used_on: date | None
-    operator_name: str | None
-    explanted_on: date | None
-
-    @property
-    def number(self) -> str:
-        """Return the number on our label."""
-        return unit_label.format(self.sequence)
-
-    @property
-    def may_still_be_used(self) -> bool:
-        """Test whether nothing stops somebody from using it."""
-        return self.state in USABLE and self.open_hold_count == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How many units of a lot are in one state in one place."""
-
-    state: UnitState
-    ward_name: str | None
-    count: int
-    held_count: int = 0
-    """How many of them are on hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecallView:
-    """The answer to "which patients carry this lot, and where is the rest"."""
-
-    lot_number: str
-    lines: tuple[RecalledUnit, ...]
-    lot_hold_count: int
-    """Holds on the whole lot that are open: units received later are quarantined."""
-
-    @property
-    def units(self) -> tuple[RecalledUnit, ...]:
-        """Return each unit once, with its last use."""
-        return tuple({line.device_id: line for line in self.lines}.values())
-
-    @property
-    def carriers(self) -> tuple[RecalledUnit, ...]:
-        """Return the uses of what was not taken out of its patient again, latest first."""
-        return tuple(line for line in self.uses if line.explanted_on is None)
-
-    @property
-    def uses(self) -> tuple[RecalledUnit, ...]:
-        """Return the uses for a patient, latest first."""
-        used = [line for line in self.lines if line.patient is not None]
-        return tuple(sorted(used, key=lambda unit: (unit.used_on or date.min, unit.sequence), reverse=True))
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """Return the units counted by state and ward."""
-        found: dict[tuple[UnitState, str | None], list[RecalledUnit]] = {}
-        for unit in self.units:
-            found.setdefault((unit.state, unit.ward_name), []).append(unit)
-        ordered = sorted(found.items(), key=lambda item: (item[0][0].value, item[0][1] or ""))
-        return tuple(
-            Place(state, ward, len(units), sum(unit.open_hold_count > 0 for unit in units))
-            for (state, ward), units in ordered
-        )
-
-    @property
-    def usable_count(self) -> int:
-        """Return how many units nothing stops somebody from using."""
-        return sum(unit.may_still_be_used for unit in self.units)
-
-
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 def lock_incident(session: Session, incident_id: UUID) -> None:
     """Wait until nobody else transmits the incident: its row is appended only and cannot be locked itself."""
     session.execute(_LOCK, {"name": f"incident:{incident_id}"})
-
-
-def lock_recall(session: Session, request_id: UUID) -> None:
-    """Wait until nobody else works on the same request."""
-    session.execute(_LOCK, {"name": f"recall:{request_id}"})
 
 
 def get_incident(session: Session, incident_id: UUID) -> Incident:
@@ -428,58 +334,3 @@ def get_own_incident(session: Session, incident_id: UUID, *, person_id: UUID) ->
     if not lines:
         raise IncidentNotFound(N_("There is no such incident among those you declared."))
     return lines[0]
-
-
-_Recorded = aliased(DeviceDefinition)
-"""The definition under which a unit was recorded; since a merge, another one is used instead."""
-
-
-def recall(session: Session, *, lot_number: str, definition_id: UUID | None = None) -> RecallView:
-    """Return every unit of a lot, where it is and who carries it; three SQL, whatever the lot's size.
-
-    Definitions merged into one are one device: its units stand under the definition that is used.
-    """
-    last_ward = (
-        select(Ward.name)
-        .join(Movement, Movement.ward_id == Ward.id)
-        .where(Movement.device_id == Device.id)
-        .order_by(Movement.at.desc(), Movement.id.desc())
-        .limit(1)
-        .correlate(Device)
-        .scalar_subquery()
-    )
-    use_ward = select(Ward.name).where(Ward.id == DeviceUse.ward_id).correlate(DeviceUse).scalar_subquery()
-    statement = (
-        select(
-            Device.id,
-            Device.sequence,
-            DeviceDefinition.id,
-            DeviceDefinition.reference,
-            DeviceDefinition.designation,
-            Manufacturer.name,
-            Device.serial_number,
-            Device.expiration_date,
-            Device.state,
-            devices.OPEN_HOLD_COUNT,
-            func.coalesce(use_ward, case((Device.state.in_(_AWAY), last_ward))),
-            DeviceUse.id,
-            DeviceUse.used_on,
-            DeviceUse.operator_name,
-            Explantation.explanted_on,
-            DeviceUse.patient_id,
-        )
-        .select_from(Device)
-        .join(_Recorded, _Recorded.id == Device.definition_id)
-        .join(DeviceDefinition, DeviceDefinition.id == func.coalesce(_Recorded.merged_into_id, _Recorded.id))
-        .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
-        .outerjoin(DeviceUse, (DeviceUse.device_id == Device.id) & STANDING)
-        .outerjoin(Explantation, Explantation.device_id == DeviceUse.device_id)
-        .where(Device.lot_number == lot_number)
-        .order_by(Device.sequence, DeviceUse.ordinal)
-    )
-    if definition_id is not None:
-        statement = statement.where(Device.definition_id.in_(catalogue.family_of(definition_id)))
-    rows = session.execute(statement).all()
-    known = patients.list_patients(session, [row[-1] for row in rows if row[-1] is not None])
-    lines = tuple(RecalledUnit(known.get(row[-1]), *row[:-1]) for row in rows)
-    return RecallView(lot_number, lines, devices.count_lot_holds(session, lot_number, definition_id))

@@ -181,12 +181,6 @@ class ManufacturerAddressMissing(RuleRefused):
     code = "manufacturer-address-missing"
 
 
-class LotMissing(InvalidInput):
-    """A recall is asked for by lot."""
-
-    code = "recall-lot-missing"
-
-
 @dataclass(frozen=True, slots=True)
 class Narrative:
     """What people wrote about an incident; sealed at rest as one value."""
@@ -327,19 +321,6 @@ def last_months(today: date, count: int) -> tuple[date, ...]:
     """
     present = today.year * 12 + today.month - 1
     return tuple(date(month // 12, month % 12 + 1, 1) for month in range(present - count + 1, present + 1))
-
-
-def check_lot(lot_number: str) -> str:
-    """Return a lot number without outer spaces.
-
-    Raises:
-        LotMissing: nothing was given.
-    """
-    if not lot_number.strip():
-        raise LotMissing(
-            N_("Give the lot number."), fields={"lot": N_("Type it as printed on the box, or scan the box.")}
-        )
-    return lot_number.strip()
 
 
 def texts_told(facts: IncidentFacts) -> dict[str, str]:

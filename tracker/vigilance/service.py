@@ -1,4 +1,4 @@
-"""Actions on incidents: declare, transmit to ANSM and to the manufacturer, recall a lot."""
+"""Actions on incidents: declare, transmit to ANSM and to the manufacturer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +16,7 @@ from tracker.accounts import queries as accounts
 from tracker.accounts.models import Person
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
-from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
-from tracker.devices import rules as device_rules
 from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import HoldCause, NewHold
@@ -45,7 +43,7 @@ from tracker.vigilance.documents import (
     report_for_manufacturer,
 )
 from tracker.vigilance.models import Incident, IncidentReport
-from tracker.vigilance.queries import Dossier, RecallView
+from tracker.vigilance.queries import Dossier
 from tracker.vigilance.rules import (
     CorrespondentPart,
     IdentityInText,
@@ -418,74 +416,3 @@ def _send(
 
 def _identity(patient: PatientView | None) -> Identity | None:
     return identity_of(patient.traits) if patient else None
-
-
-def recall_lot(
-    session: Session, *, lot_number: str, definition_id: UUID | None, actor: Actor, now: datetime
-) -> RecallView:
-    """Return where the units of a lot are and who carries them, and record who asked.
-
-    Raises:
-        NotPermitted: the actor may not ask.
-        LotMissing: no lot was given.
-    """
-    actor.require(Permission.RECALL_READ)
-    lot_number = rules.check_lot(lot_number)
-    view = queries.recall(session, lot_number=lot_number, definition_id=definition_id)
-    audit.append(
-        session,
-        actor=actor,
-        action="recall:read",
-        subject=f"lot:{lot_number}",
-        details={"units": str(len(view.units)), "patients": str(len(view.carriers))},
-        now=now,
-    )
-    return view
-
-
-def hold_recalled_lot(
-    session: Session,
-    request_id: UUID,
-    *,
-    definition_id: UUID,
-    lot_number: str,
-    reason: str,
-    actor: Actor,
-    now: datetime,
-) -> int:
-    """Block a whole lot because of a recall; the same request again blocks nothing more.
-
-    Returns:
-        How many units were blocked.
-
-    Raises:
-        NotPermitted: the actor may not block.
-        DefinitionNotFound: there is no such device in the catalogue.
-        LotMissing: no lot was given.
-        ReasonMissing: no reason was given.
-    """
-    actor.require(Permission.HOLD_OPEN)
-    catalogue.get_definition(session, definition_id)
-    lot_number = rules.check_lot(lot_number)
-    hold = NewHold(cause=HoldCause.RECALL, reason=device_rules.check_reason(reason), source_ref=f"recall:{request_id}")
-    queries.lock_recall(session, request_id)
-    if devices.find_lot_hold(session, hold.source_ref, definition_id=definition_id, lot_number=lot_number):
-        return 0
-    held = device_service.hold_lot(
-        session,
-        definition_id=definition_id,
-        lot_number=lot_number,
-        serial_device_id=None,
-        hold=hold,
-        actor=actor,
-        now=now,
-    )
-    audit.append(
-        session,
-        actor=actor,
-        action="lot:recalled",
-        subject=f"lot:{lot_number}",
-        details={"definition": str(definition_id), "units": str(held)},
-        now=now,
-    )
-    return held

@@ -1,4 +1,4 @@
-"""Pages of incidents and recalls."""
+"""Pages of incidents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, format_decimal, ngettext
+from flask_babel import format_date, format_decimal
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from scanners import Scan, Status
+from scanners import Scan
 from tracker import clock, db, http
 from tracker.actor import Permission
-from tracker.catalogue import queries as catalogue
 from tracker.coverage.queries import Coverage
 from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
@@ -34,19 +33,13 @@ from tracker.vigilance.queries import Dossier
 from tracker.vigilance.rules import Channel, CorrespondentPart, DevicePlace, IncidentState
 from tracker.vigilance.service import NewIncident
 from tracker.workstations.forms import read_typed
-from tracker.workstations.rules import searched_text
+from tracker.workstations.rules import PatientLabelScanned, searched_device
 
 bp = Blueprint("vigilance", __name__, template_folder="templates")
 
 _MOST_UNITS = 30
 _MONTHS_SHOWN = 12
 _PLACE_BY_STATE = {UnitState.USED: DevicePlace.IN_PATIENT, UnitState.DELIVERED: DevicePlace.WARD}
-
-
-class PatientLabelScanned(InvalidInput):
-    """A patient's label was scanned where a device is looked for; nothing of it is kept."""
-
-    code = "device-expected-patient-scanned"
 
 
 class UnitNotRecognised(NotFound):
@@ -130,7 +123,7 @@ def find() -> Response:
     """Find the unit that a scan or a typed text names."""
     raw = request.form.get("raw", "").strip("\r\n\t ")
     try:
-        text = _device_text(_read(raw))
+        text = searched_device(_read(raw))
         units = _list_units(text)
     except (InvalidInput, NotFound) as error:
         return _find_page(error=error, raw="" if isinstance(error, PatientLabelScanned) else raw)
@@ -170,19 +163,6 @@ def _find_page(*, error: TraceError | None = None, raw: str = "") -> Response:
 def _read(raw: str) -> Scan:
     with http.transaction() as session:
         return read_typed(session, raw, today=clock.paris_day(clock.utc_now())).scan
-
-
-def _device_text(read: Scan) -> str:
-    """Return what to search for: the unit number, the serial number, the lot or the UDI-DI of a scan, else the text.
-
-    Raises:
-        PatientLabelScanned: it is the label of a patient.
-    """
-    if read.status is Status.PATIENT:
-        raise PatientLabelScanned(
-            N_("This is the label of a patient. Nothing of it was kept."), next_step=N_("Scan the label of the device.")
-        )
-    return searched_text(read)
 
 
 def _read_subject(number: str, *, now: datetime) -> Subject:
@@ -303,104 +283,6 @@ def _dossier_page(dossier: Dossier) -> dict[str, object]:
         "place_words": _words(rules.PLACE_LABELS),
         "recipient_words": _words(rules.RECIPIENT_LABELS),
     }
-
-
-@bp.get("/recall")
-@http.requires(Permission.RECALL_READ)
-def recall() -> Response:
-    """Answer which patients carry a lot, and where the rest of it is."""
-    lot_number = request.args.get("lot", "").strip()
-    return _recall_page(lot_number, request.args.get("definition", type=UUID))
-
-
-@bp.post("/recall")
-@http.requires(Permission.RECALL_READ)
-def find_lot() -> Response:
-    """Read a lot number, typed or scanned from a box, and lead to its page."""
-    read = _read(request.form.get("raw", "").strip("\r\n\t "))
-    lot_number, definition_id = read.content, None
-    try:
-        if read.unit_number or read.status is Status.PATIENT:
-            lot_number, definition_id = _lot_of_unit(_device_text(read))
-        elif read.status is Status.OK and read.udi is not None and read.udi.lot:
-            lot_number = read.udi.lot
-            definition_id = _definition_of(read.udi.udi_di, read.udi.reference)
-        rules.check_lot(lot_number)
-    except (InvalidInput, NotFound) as error:
-        return _recall_page("", None, error=error)
-    return redirect(url_for("vigilance.recall", lot=lot_number, definition=definition_id), code=303)
-
-
-def _lot_of_unit(number: str) -> tuple[str, UUID]:
-    with http.transaction() as session:
-        unit = devices.get_unit(session, number)
-    return unit.lot_number or "", unit.definition.id
-
-
-def _definition_of(udi_di: str | None, reference: str | None) -> UUID | None:
-    with http.transaction() as session:
-        found = catalogue.find_definitions(session, udi_di=udi_di, reference=reference)
-    return found[0].id if len(found) == 1 else None
-
-
-def _recall_page(
-    lot_number: str,
-    definition_id: UUID | None,
-    *,
-    error: TraceError | None = None,
-    form: forms.LotHoldForm | None = None,
-) -> Response:
-    view = None
-    if lot_number:
-        with http.transaction() as session:
-            view = service.recall_lot(
-                session,
-                lot_number=lot_number,
-                definition_id=definition_id,
-                actor=http.current_actor(),
-                now=clock.utc_now(),
-            )
-    definitions = {unit.definition_id: unit for unit in view.units} if view else {}
-    if form is None and len(definitions) == 1:
-        only = next(iter(definitions))
-        form = forms.LotHoldForm(formdata=None, request_id=str(db.new_id()), lot=lot_number, definition_id=str(only))
-    page = render_template(
-        "vigilance/recall.html",
-        view=view,
-        definitions=definitions,
-        form=form,
-        request_id=db.new_id(),
-        may_hold=http.current_actor().can(Permission.HOLD_OPEN),
-        error=http.error_sentence(error) if error else "",
-        error_next=http.sentence(error.next_step) if error else "",
-    )
-    return make_response(page, http.status_of(error) if error else 422 if form is not None and form.errors else 200)
-
-
-@bp.post("/recall/hold")
-@http.requires(Permission.HOLD_OPEN)
-def hold_lot() -> Response:
-    """Block the whole lot that a recall names."""
-    form = forms.LotHoldForm()
-    definition_id = http.read_request_id(form.definition_id.data)
-    lot_number = (form.lot.data or "").strip()
-    if not form.validate():
-        return _recall_page(lot_number, definition_id, form=form)
-    with http.transaction() as session:
-        held = service.hold_recalled_lot(
-            session,
-            http.read_request_id(form.request_id.data),
-            definition_id=definition_id,
-            lot_number=lot_number,
-            reason=form.reason.data or "",
-            actor=http.current_actor(),
-            now=clock.utc_now(),
-        )
-    flash(
-        ngettext("The lot is blocked: %(num)s unit on hand.", "The lot is blocked: %(num)s units on hand.", held),
-        "success",
-    )
-    return redirect(url_for("vigilance.recall", lot=lot_number, definition=definition_id), code=303)
 
 
 def _words(labels: Mapping[Any, str]) -> dict[str, str]:

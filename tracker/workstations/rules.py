@@ -10,12 +10,18 @@ from scanners import Scan, Status
 from scanners.readers import wedge
 from scanners.readers.keyboards import KeyPress, Layout, text_of_keys
 from scanners.readers.wedge import Profile
-from tracker.errors import N_
+from tracker.errors import N_, InvalidInput
 
 MAX_RAW_LENGTH = 5000
 """Characters of a scan that are looked at; the scanners refuse more than 4,096 and say so."""
 _MAX_PRESSES = 3 * MAX_RAW_LENGTH
 _SHIFT, _CONTROL, _ALT = 1, 2, 4
+
+
+class PatientLabelScanned(InvalidInput):
+    """A patient's label was scanned where a device is looked for; nothing of it is kept."""
+
+    code = "device-expected-patient-scanned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,19 @@ def searched_text(scan: Scan) -> str:
     known = scan.udi if scan.status in {Status.OK, Status.AMBIGUOUS} else None
     said = known and (known.serial or known.lot or known.udi_di)
     return scan.unit_number or said or scan.content
+
+
+def searched_device(read: Scan) -> str:
+    """Return what to search for: the unit number, the serial number, the lot or the UDI-DI of a scan, else the text.
+
+    Raises:
+        PatientLabelScanned: it is the label of a patient.
+    """
+    if read.status is Status.PATIENT:
+        raise PatientLabelScanned(
+            N_("This is the label of a patient. Nothing of it was kept."), next_step=N_("Scan the label of the device.")
+        )
+    return searched_text(read)
 
 
 def read_presses(sent: str) -> tuple[KeyPress, ...]:

@@ -1,6 +1,5 @@
 """Which patients carry a lot, and where the rest of it is: at once, whatever its size."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,30 +26,9 @@ from tracker.devices.jobs import merged_lots_job
 from tracker.devices.models import LotHold
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
-from tracker.outbox.models import Message
-from tracker.vigilance import queries, service
-from tracker.vigilance.models import Incident, IncidentReport
-from tracker.vigilance.queries import Place
-from tracker.vigilance.rules import (
-    Basis,
-    Consequence,
-    CorrespondentPart,
-    DevicePlace,
-    IncidentFacts,
-    LotMissing,
-    Narrative,
-)
-from tracker.vigilance.service import NewIncident
-
-FACTS = IncidentFacts(
-    occurred_on=TODAY,
-    detected_on=TODAY,
-    place="Bloc",
-    consequences=(Consequence.RISK_ONLY,),
-    narrative=Narrative(description="Emballage percé."),
-    device_place=DevicePlace.PHARMACY,
-    is_device_kept=True,
-)
+from tracker.recalls import queries, service
+from tracker.recalls.queries import Place
+from tracker.recalls.rules import LotMissing
 
 
 class Lot:
@@ -99,7 +77,7 @@ def counted(engine: Engine) -> Iterator[list[str]]:
 def hold(
     session: Session, lot: Lot, *, request_id: UUID | None = None, actor: Actor = BOB, reason: str = "FSN 12"
 ) -> int:
-    return service.hold_recalled_lot(
+    return service.hold_lot(
         session,
         request_id or db.new_id(),
         definition_id=lot.definition_id,
@@ -170,20 +148,6 @@ def test_the_answer_takes_three_statements_whatever_the_size(session: Session, e
     assert len(statements) == 3
 
 
-def test_the_list_of_incidents_takes_two_statements_whatever_the_size(session: Session, engine: Engine) -> None:
-    definition_id = make_definition(session)
-    for _ in range(5):
-        unit = make_unit(session, definition_id)
-        new = NewIncident(unit.number, None, FACTS)
-        service.declare(session, db.new_id(), new=new, actor=CHARLIE, now=NOW, today=TODAY)
-    session.expunge_all()
-
-    with counted(engine) as statements:
-        assert len(queries.list_incidents(session)) == 5
-
-    assert len(statements) == 2
-
-
 def test_who_asks_for_a_recall_is_recorded(session: Session, lot: Lot) -> None:
     service.recall_lot(session, lot_number=" A1 ", definition_id=None, actor=FANNY, now=NOW)
 
@@ -235,74 +199,12 @@ def test_blocking_a_lot_needs_a_reason_a_device_and_the_right(session: Session, 
     assert session.scalar(select(func.count()).select_from(LotHold)) == 0
 
 
-def test_two_transmissions_at_once_send_one_pair_of_reports(database: Database) -> None:
-    incident_id = db.new_id()
-    with transaction(database, HOSPITAL_A) as session:
-        unit = make_unit(session, make_definition(session))
-        new = NewIncident(unit.number, None, FACTS)
-        service.declare(session, incident_id, new=new, actor=CHARLIE, now=NOW, today=TODAY)
-    made: list[set[UUID]] = []
-    meeting = threading.Barrier(2)
-
-    def transmit() -> None:
-        meeting.wait()
-        with transaction(database, HOSPITAL_A) as session:
-            reports = service.transmit(
-                session,
-                incident_id,
-                part=CorrespondentPart(Basis.MANDATORY),
-                ansm_address="ansm@test.test",
-                actor=BOB,
-                now=NOW,
-                today=TODAY,
-            )
-            made.append({report.id for report in reports})
-
-    threads = [threading.Thread(target=transmit) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert made[0] == made[1]
-    with transaction(database, HOSPITAL_A) as session:
-        assert session.scalar(select(func.count()).select_from(Message)) == 2
-        assert session.scalar(select(func.count()).select_from(IncidentReport)) == 2
-
-
-def test_the_same_declaration_sent_twice_at_once_is_one_incident(database: Database) -> None:
-    incident_id = db.new_id()
-    with transaction(database, HOSPITAL_A) as session:
-        unit = make_unit(session, make_definition(session))
-    meeting = threading.Barrier(2)
-    numbers: list[int] = []
-
-    def declare() -> None:
-        meeting.wait()
-        with transaction(database, HOSPITAL_A) as session:
-            new = NewIncident(unit.number, None, FACTS)
-            incident = service.declare(session, incident_id, new=new, actor=CHARLIE, now=NOW, today=TODAY)
-            numbers.append(incident.number)
-
-    threads = [threading.Thread(target=declare) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(numbers) == 2
-    assert len(set(numbers)) == 1
-    with transaction(database, HOSPITAL_A) as session:
-        assert session.scalar(select(func.count()).select_from(Incident)) == 1
-        assert session.scalar(select(func.count()).select_from(LotHold)) == 1
-
-
 def test_shelf_life_shows_in_the_answer(session: Session, lot: Lot) -> None:
     assert {unit.expiration_date for unit in queries.recall(session, lot_number="A1").units} == {date(2028, 1, 31)}
 
 
 def block(session: Session, definition_id: UUID) -> int:
-    return service.hold_recalled_lot(
+    return service.hold_lot(
         session, db.new_id(), definition_id=definition_id, lot_number="A1", reason="notice", actor=BOB, now=NOW
     )
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.bench import LABEL, SERIAL_LABEL, actions, box, counted, open_one, receive
+from tests.care import make_failure
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_B, NOW, enter
 from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer
 from tracker import db
@@ -15,6 +16,8 @@ from tracker.closings.service import ReturnOdd, UnitOfAnotherDelivery
 from tracker.devices import queries as devices
 from tracker.devices import service as devices_service
 from tracker.devices.rules import EventNotPossible, ReasonMissing, UnitState
+from tracker.dispositions import service as dispositions
+from tracker.dispositions.rules import Disposition, NewDisposition
 from tracker.errors import NotPermitted, TraceError
 
 
@@ -62,6 +65,18 @@ def test_unused_units_go_back_in_one_act_and_the_same_request_again_changes_noth
     assert actions(session) == before
     assert before.count("units:returned") == 1
     assert before.count("unit:taken-out") == 2
+
+
+def test_what_was_opened_and_not_implanted_is_not_unused_even_once_it_went_back(session: Session) -> None:
+    reception_id = open_one(session)
+    opened, kept = (unit_of(session, reception_id) for _unit in range(2))
+    make_failure(session, opened)
+
+    assert states(session, reception_id) == {kept: UnitState.RELEASED}
+    expertise = NewDisposition(Disposition.RETURN, "expertise")
+    dispositions.dispose(session, db.new_id(), number=opened, new=expertise, actor=ALICE, now=NOW)
+    session.flush()  # the list reads it
+    assert states(session, reception_id) == {kept: UnitState.RELEASED}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
+from tests.care import make_failure
 from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
 from tests.stock import a_hold, make_covered, make_definition, make_unit
 from tracker import db
@@ -102,6 +103,26 @@ def test_a_hold_goes_with_the_unit_that_leaves_for_good_and_stays_with_one_that_
     assert len(after(session, kept).holds) == 1
     with pytest.raises(HoldNotPossible):
         devices_service.open_hold(session, db.new_id(), number=gone.number, hold=a_hold(), actor=ALICE, now=NOW)
+
+
+def test_what_was_opened_and_not_implanted_goes_back_or_is_destroyed_by_two(session: Session) -> None:
+    definition_id = make_definition(session)
+    back, burnt = (make_unit(session, definition_id) for _unit in range(2))
+    for unit in (back, burnt):
+        make_failure(session, unit.number)
+
+    with pytest.raises(EventNotPossible):
+        dispose(session, back, Disposition.NON_CONFORMING)
+    assert dispose(session, back, Disposition.RETURN, reason="expertise, incident 2026-1") is UnitState.RETURNED
+    asked = ask(session, burnt)
+    with pytest.raises(DestructionUnwitnessed):
+        service.confirm_destruction(session, asked, actor=ALICE, now=NOW)
+    assert service.confirm_destruction(session, asked, actor=PAULE, now=NOW) is UnitState.DESTROYED
+
+    for unit in (back, burnt):
+        assert not after(session, unit).is_usable
+        with pytest.raises(EventNotPossible):
+            dispose(session, unit, Disposition.RETURN)
 
 
 def test_what_was_used_or_has_left_does_not_leave_again(session: Session) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.care import make_failure
 from tests.hospital import ALICE, BOB, CHARLIE, HOSPITAL_A
 from tests.stock import make_definition, make_unit
 from tests.web.conftest import Person, Program
@@ -35,12 +36,28 @@ def test_a_unit_goes_back_to_the_supplier(person: LogIn, unit: UnitView, databas
     done = alice.post(address, {"kind": "return", "reason": "loan not used"})
     again = alice.post(address, {"kind": "return", "reason": "loan not used"})
 
-    assert "Returned to the supplier" in page
+    assert "Returned to the supplier or the manufacturer" in page
     assert (empty.status_code, done.status_code, again.status_code) == (422, 303, 409)
     assert "kept text" in empty.text
     assert state_of(database, unit) == "returned"
     assert "Stock out · Returned" in alice.get(f"/units/{unit.number}").text
     assert person(CHARLIE).post(address, {"kind": "return", "reason": "x"}).status_code == 403
+
+
+def test_a_unit_that_was_opened_is_offered_what_may_become_of_it(
+    person: LogIn, unit: UnitView, database: db.Database
+) -> None:
+    alice, address = person(ALICE), f"/units/{unit.number}/disposition"
+    with db.transaction(database, HOSPITAL_A) as session:
+        make_failure(session, unit.number)
+
+    assert address in alice.get(f"/units/{unit.number}").text
+    assert "Non-conforming: set apart" not in alice.get(address).text
+    forged = alice.post(address, {"kind": "nonconforming", "reason": "x"})
+    done = alice.post(address, {"kind": "return", "reason": "expertise"})
+
+    assert (forged.status_code, done.status_code) == (409, 303)
+    assert state_of(database, unit) == "returned"
 
 
 def test_a_destruction_waits_for_a_second_person(person: LogIn, unit: UnitView, database: db.Database) -> None:

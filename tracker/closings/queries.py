@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from scanners.udi import unit as unit_label
 from tracker.catalogue.models import DeviceDefinition
@@ -15,7 +15,11 @@ from tracker.devices.rules import TRANSITIONS, Event, UnitState
 from tracker.organisation.models import Ward
 from tracker.reception.models import ReceptionLine
 
-_STILL_HERE = tuple(state for state in TRANSITIONS[Event.STOCK_OUT][0] if state is not None)
+_STILL_HERE = tuple(
+    state for state in TRANSITIONS[Event.STOCK_OUT][0] if state is not None and state is not UnitState.FAILED
+)
+"""What was opened and not implanted is no longer unused."""
+_Before = aliased(Movement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ def list_unused(session: Session, reception_id: UUID) -> Sequence[UnusedUnit]:
         Movement.event == Event.STOCK_OUT,
         Movement.state_after == UnitState.RETURNED,
     )
+    state_before = (
+        select(_Before.state_after)
+        .where(_Before.device_id == Device.id, _Before.at <= Movement.at, _Before.id != Movement.id)
+        .order_by(_Before.at.desc(), _Before.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     statement = (
         select(
             Device.id,
@@ -67,7 +78,10 @@ def list_unused(session: Session, reception_id: UUID) -> Sequence[UnusedUnit]:
         .join(DeviceDefinition, DeviceDefinition.id == Device.definition_id)
         .outerjoin(Ward, Ward.id == Device.ward_id)
         .outerjoin(Movement, is_return)
-        .where(ReceptionLine.reception_id == reception_id, Device.state.in_((*_STILL_HERE, UnitState.RETURNED)))
+        .where(
+            ReceptionLine.reception_id == reception_id,
+            Device.state.in_(_STILL_HERE) | ((Device.state == UnitState.RETURNED) & (state_before != UnitState.FAILED)),
+        )
         .order_by(Device.sequence)
     )
     return [UnusedUnit(*row) for row in session.execute(statement)]

@@ -175,7 +175,7 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState | None]] =
     Event.FAILED_IMPLANTATION: (USABLE, UnitState.FAILED),
     Event.NON_CONFORMING: (ON_HAND, UnitState.NON_CONFORMING),
     Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
-    Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED}, UnitState.RETURNED),
+    Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED, UnitState.FAILED}, UnitState.RETURNED),
     Event.RECEIPT_CORRECTED: (frozenset({UnitState.QUARANTINED, UnitState.RELEASED}), UnitState.VOIDED),
     Event.USE_CORRECTED: (frozenset({UnitState.USED}), UnitState.DELIVERED),
     Event.USE_IN_SERVICE: (USABLE, None),

@@ -7,7 +7,8 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stub
 from wtforms.validators import DataRequired, Length
 
 from tracker.catalogue.forms import words
-from tracker.dispositions.rules import DISPOSITION_LABELS, Disposition, NewDisposition
+from tracker.devices.rules import UnitState
+from tracker.dispositions.rules import DISPOSITION_LABELS, Disposition, NewDisposition, possible
 
 
 class DispositionForm(FlaskForm):
@@ -20,6 +21,11 @@ class DispositionForm(FlaskForm):
         validators=[DataRequired(_l("Choose what becomes of the unit."))],
     )
     reason = TextAreaField(_l("Reason"), validators=[DataRequired(_l("Write the reason.")), Length(max=1000)])
+
+    def offer(self, state: UnitState) -> None:
+        """Show what may be chosen for a unit in a state; everything where nothing may, and the act says why not."""
+        shown = possible(state) or tuple(Disposition)
+        self.kind.choices = [SelectChoice(kind.value, _l(DISPOSITION_LABELS[kind])) for kind in shown]
 
     def new(self) -> NewDisposition:
         """Return what was chosen and typed."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from tracker.devices.rules import TRANSITIONS, Event, UnitState
 from tracker.errors import N_, Conflict, RuleRefused
 
 
@@ -18,9 +19,21 @@ class Disposition(enum.StrEnum):
 
 DISPOSITION_LABELS: Mapping[Disposition, str] = {
     Disposition.NON_CONFORMING: N_("Non-conforming: set apart for good"),
-    Disposition.RETURN: N_("Returned to the supplier"),
+    Disposition.RETURN: N_("Returned to the supplier or the manufacturer"),
     Disposition.DESTRUCTION: N_("To be destroyed: a second person confirms"),
 }
+
+EVENTS: Mapping[Disposition, Event] = {
+    Disposition.NON_CONFORMING: Event.NON_CONFORMING,
+    Disposition.RETURN: Event.STOCK_OUT,
+    Disposition.DESTRUCTION: Event.STOCK_OUT,
+}
+"""What each is recorded as in the life of the unit."""
+
+
+def possible(state: UnitState) -> tuple[Disposition, ...]:
+    """Return what may become of a unit in a state: what was opened and not implanted only goes back or is destroyed."""
+    return tuple(kind for kind, event in EVENTS.items() if state in TRANSITIONS[event][0])
 
 
 @dataclass(frozen=True, slots=True)

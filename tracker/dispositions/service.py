@@ -24,9 +24,6 @@ SWEEP_SIZE = 200
 """Units that one transaction of the sweep takes out."""
 
 
-_EVENTS = {Disposition.NON_CONFORMING: Event.NON_CONFORMING, Disposition.RETURN: Event.STOCK_OUT}
-
-
 def dispose(
     session: Session, request_id: UUID, *, number: str, new: NewDisposition, actor: Actor, now: datetime
 ) -> UnitState:
@@ -44,7 +41,7 @@ def dispose(
     reason = device_rules.check_reason(new.reason)
     if new.kind is Disposition.DESTRUCTION:
         return _ask_destruction(session, request_id, number=number, reason=reason, actor=actor, now=now)
-    movement = NewMovement(request_id, _EVENTS[new.kind], reason)
+    movement = NewMovement(request_id, rules.EVENTS[new.kind], reason)
     return take_out(session, {number: movement}, actor=actor, now=now)[0]
 
 
@@ -68,7 +65,7 @@ def return_units(
         RequestIdReused: an id belongs to something else.
     """
     actor.require(Permission.UNIT_DISPOSE)
-    reason, event = device_rules.check_reason(reason), _EVENTS[Disposition.RETURN]
+    reason, event = device_rules.check_reason(reason), rules.EVENTS[Disposition.RETURN]
     movements = {number: NewMovement(request_id, event, reason) for number, request_id in request_ids.items()}
     take_out(session, movements, actor=actor, now=now)
 

@@ -28,8 +28,10 @@ def choose(number: str) -> Response:
         unit = devices.get_unit(session, number)
     if request.method == "GET":
         form.request_id.data = str(db.new_id())
+        form.offer(unit.state)
         return make_response(render_template("dispositions/choose.html", form=form, unit=unit))
-    if not form.validate():
+    if not form.validate():  # against every kind: a request sent again is asked of a unit that has left
+        form.offer(unit.state)
         return make_response(render_template("dispositions/choose.html", form=form, unit=unit), 422)
     new = form.new()
     try:
@@ -43,6 +45,7 @@ def choose(number: str) -> Response:
                 now=clock.utc_now(),
             )
     except (Conflict, InvalidInput, RuleRefused) as error:
+        form.offer(unit.state)
         return http.rejected("dispositions/choose.html", form, error, unit=unit)
     if new.kind is rules.Disposition.DESTRUCTION:
         flash(_("The destruction of %(number)s waits for a second person.", number=unit.number), "success")

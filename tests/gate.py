@@ -11,6 +11,7 @@ from tests.care import MARIE, make_consent
 from tests.hospital import ALICE, CHARLIE, NOW, THEATRE, TODAY
 from tests.stock import a_hold, make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import clock, db
+from tracker.catalogue.rules import DeviceKind
 from tracker.devices import service as device_service
 from tracker.patients import service as patients
 from tracker.patients.rules import INS_TEST_OID, IdentityStatus
@@ -60,10 +61,16 @@ class Case:
         return {name: value for name, value in typed.items() if name not in {"request_id", "unit", "patient"}}
 
 
-def make_case(session: Session, *, status: IdentityStatus = IdentityStatus.QUALIFIED, consents: bool = True) -> Case:
+def make_case(
+    session: Session,
+    *,
+    status: IdentityStatus = IdentityStatus.QUALIFIED,
+    consents: bool = True,
+    device_kind: DeviceKind = DeviceKind.IMPLANT,
+) -> Case:
     today = clock.paris_day(clock.utc_now())
     manufacturer_id = make_manufacturer(session)
-    definition_id = make_definition(session, manufacturer_id=manufacturer_id)
+    definition_id = make_definition(session, manufacturer_id=manufacturer_id, kind=device_kind)
     derogation_id = make_derogation(session, manufacturer_id, valid_until=today + timedelta(days=100))
     patient_id = patients.register_patient(
         session, db.new_id(), traits=IDENTITY, status=status, actor=CHARLIE, now=NOW, today=TODAY

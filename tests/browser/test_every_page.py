@@ -60,6 +60,7 @@ ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
         {"number": "{used}"},
     ),
     "dispositions.choose": ({"number": "{released}"},),
+    "examinations.index": ({"use": "{use_id}"},),
     "operations.new": ({"patient": "{patient_id}"},),
     "orientation.ask": ({"a": "manufacturer_gone", "sent": "1"},),
     "outcomes.new_failure": ({"unit": "{released}", "patient": "{patient_id}"},),

@@ -59,6 +59,24 @@ def test_the_list_names_no_patient(person: LogIn, overdue: UUID) -> None:
     assert "MARTIN" in person(CHARLIE).get(f"/examinations/{overdue}").text
 
 
+def test_the_page_of_the_use_leads_to_its_examinations_closed_ones_too(
+    person: LogIn, database: db.Database, overdue: UUID
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        use_id = session.get_one(Examination, overdue).use_id
+        plain = make_followed_use(session, lot="B2")
+    charlie, address = person(CHARLIE), f"/examinations?use={use_id}"
+
+    assert address in charlie.get(f"/uses/{use_id}").text
+    assert "/examinations?use=" not in charlie.get(f"/uses/{plain}").text
+    assert "X-ray of the knee" in charlie.get(address).text
+    assert "X-ray of the knee" not in charlie.get(f"/examinations?use={plain}").text
+    charlie.post(f"/examinations/{overdue}/outcomes", typed())
+    page = charlie.get(address).text
+    assert "Closed" in page
+    assert f"/uses/{use_id}" in page
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

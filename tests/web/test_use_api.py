@@ -17,6 +17,7 @@ from tests.stock import REFERENCE
 from tests.web.conftest import Program
 from tracker import db
 from tracker.actor import Actor
+from tracker.catalogue.rules import DeviceKind
 from tracker.documents import queries as documents
 from tracker.use.models import DeviceUse
 
@@ -83,6 +84,18 @@ def test_a_program_records_a_use(program: WithToken, database: db.Database, case
         }.items()
     )
     assert count(database) == 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DeviceKind if kind is not DeviceKind.IMPLANT])
+def test_what_is_no_implant_has_a_document_for_the_patient_and_no_implant_card(
+    program: WithToken, database: db.Database, kind: DeviceKind
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        case = make_case(session, device_kind=kind)
+
+    papers = told(program(CHARLIE).post("/api/v1/uses", case.body()))["papers"]
+
+    assert [paper["kind"] for paper in papers] == ["patient_document"]
 
 
 def test_a_use_of_a_program_has_the_same_papers_as_one_of_the_page(

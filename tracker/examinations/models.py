@@ -7,8 +7,9 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.db import Base, Tenant, code_column
-from tracker.examinations.rules import REQUIRED, OutcomeKind
+from tracker.examinations.rules import OutcomeKind
 from tracker.use.models import DeviceUse
+from tracker.use.rules import FOLLOW_UP_REQUIRED
 
 _OPEN = text("closed_at is null")
 
@@ -54,7 +55,7 @@ class ExaminationOutcome(Tenant, Base):
     recorded_by_name: Mapped[str]
 
 
-REQUIRES = text(f"""findings @> '[{{"code": "{REQUIRED}"}}]'""")
+REQUIRES = text(f"""findings @> '[{{"code": "{FOLLOW_UP_REQUIRED}"}}]'""")
 """Uses that require an examination, in the words of their index."""
 
 Index(

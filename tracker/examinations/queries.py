@@ -14,9 +14,10 @@ from tracker.catalogue.models import DeviceDefinition
 from tracker.devices.models import Device
 from tracker.errors import N_, NotFound
 from tracker.examinations.models import REQUIRES, Examination, ExaminationOutcome
-from tracker.examinations.rules import REQUIRED, Urgency, urgency_of
+from tracker.examinations.rules import Urgency, urgency_of
 from tracker.use.models import DeviceUse
 from tracker.use.queries import STANDING
+from tracker.use.rules import FOLLOW_UP_REQUIRED
 
 _OVERLAP = timedelta(days=1)
 """How far the sweep looks back before the use noted last: longer than any transaction waits to be committed."""
@@ -63,7 +64,7 @@ _STILL_REQUIRED = STANDING & DeviceUse.findings.contains(
     func.jsonb_build_array(
         func.jsonb_build_object(
             "code",
-            REQUIRED,
+            FOLLOW_UP_REQUIRED,
             "data",
             func.jsonb_build_object("due_on", cast(Examination.due_on, Text), "what", Examination.what),
         )

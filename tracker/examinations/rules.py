@@ -7,9 +7,8 @@ from datetime import date
 from typing import Any
 
 from tracker.errors import N_, Conflict, InvalidInput
+from tracker.use.rules import FOLLOW_UP_REQUIRED
 
-REQUIRED = "follow-up-required"
-"""Code of the gate's finding that tells one examination, with its day and what it is (``use.rules``)."""
 SOON_DAYS = 30
 """Days before its day from which an examination is something to do: time to make an appointment [design]."""
 
@@ -79,7 +78,7 @@ def required_by(findings: Iterable[Mapping[str, Any]]) -> list[Required]:
     >>> required_by([{"code": "follow-up-required", "data": {"due_on": "2026-03-02", "what": "X-ray"}}])
     [Required(due_on=datetime.date(2026, 3, 2), what='X-ray')]
     """
-    told = [finding["data"] for finding in findings if finding["code"] == REQUIRED]
+    told = [finding["data"] for finding in findings if finding["code"] == FOLLOW_UP_REQUIRED]
     return list(dict.fromkeys(Required(date.fromisoformat(one["due_on"]), one["what"]) for one in told))
 
 

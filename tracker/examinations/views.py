@@ -28,15 +28,20 @@ def _cursor(day: str | None, examination_id: UUID | None) -> tuple[date, UUID] |
 @bp.get("/examinations")
 @http.requires(Permission.USE_READ)
 def index() -> Response:
-    """Show the examinations that are still to be done, the earliest day first."""
+    """Show the examinations that are still to be done, the earliest day first, or all those of one use."""
     after = _cursor(request.args.get("day"), request.args.get("id", type=UUID))
+    use_id = request.args.get("use", type=UUID)
     with http.transaction() as session:
-        lines = queries.list_open(session, after=after, limit=_PAGE_LENGTH + 1)
+        if use_id:
+            lines = queries.list_of_use(session, use_id)
+        else:
+            lines = queries.list_open(session, after=after, limit=_PAGE_LENGTH + 1)
     page = render_template(
         "examinations/index.html",
         lines=lines[:_PAGE_LENGTH],
         later=lines[_PAGE_LENGTH - 1].examination if len(lines) > _PAGE_LENGTH else None,
         is_paged=after is not None,
+        use_id=use_id,
         today=clock.paris_day(clock.utc_now()),
     )
     return make_response(page)

@@ -23,7 +23,7 @@ from tracker.patients import queries as patients
 from tracker.patients import service as patient_service
 from tracker.use import queries as uses
 from tracker.use.forms import choices_with_none
-from tracker.use.rules import INTERVENTION_LABELS, SIDE_LABELS, Side, worded
+from tracker.use.rules import FOLLOW_UP_REQUIRED, INTERVENTION_LABELS, SIDE_LABELS, Side, worded
 
 bp = Blueprint("outcomes", __name__, template_folder="templates")
 
@@ -67,6 +67,7 @@ def show_use(use_id: UUID) -> Response:
         side_word=_(SIDE_LABELS[Side(use.side)]),
         intervention_word=_(INTERVENTION_LABELS[use.intervention]),
         rpps=operator.rpps or "",
+        requires_examination=correction is None and any(item.code == FOLLOW_UP_REQUIRED for item in found),
         findings=[worded(finding, translate=http.sentence, day=http.written_day) for finding in found],
         correction=correction,
         records=records if len(records) > 1 else (),

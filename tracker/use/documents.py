@@ -1,4 +1,4 @@
-"""What a use prints: the patient's document and the implant card.
+"""What a use prints: the patient's document and, for an implant, the implant card.
 
 Both carry the patient's identity because they are handed to the patient; nothing else of the record goes in.
 """
@@ -12,6 +12,7 @@ from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
 from scanners.symbols import datamatrix
 from scanners.symbols.pattern import SymbolRefused
 from scanners.udi import gs1_brackets, ins
+from tracker.catalogue.rules import DeviceKind
 from tracker.devices.queries import UnitView
 from tracker.documents.documents import DerogationData, DeviceData, DocumentHead, Locale, render
 from tracker.documents.models import DocumentKind
@@ -130,17 +131,20 @@ class Paper:
 
 
 def print_papers(source: UseSource, *, locale: Locale, generated_at: datetime) -> tuple[Paper, ...]:
-    """Return both papers of a use; ``generated_at`` is on the hospital's clock.
+    """Return the patient's papers of a use; ``generated_at`` is on the hospital's clock.
+
+    The document goes with every device, the card with implants only (MDR art. 18). Which of these need none, sutures
+    and screws for example (art. 18(3)), the catalogue does not say: they get one too.
 
     Raises:
         RenderingFailed: one of them cannot be made.
     """
     document = patient_document_data(source, locale=locale, generated_at=generated_at)
-    card = implant_card_data(source, locale=locale, generated_at=generated_at)
-    return (
-        Paper(DocumentKind.PATIENT_DOCUMENT, render("use/patient_document", document)),
-        Paper(DocumentKind.IMPLANT_CARD, render("use/implant_card", card)),
-    )
+    papers = [Paper(DocumentKind.PATIENT_DOCUMENT, render("use/patient_document", document))]
+    if source.unit.definition.kind is DeviceKind.IMPLANT:
+        card = implant_card_data(source, locale=locale, generated_at=generated_at)
+        papers.append(Paper(DocumentKind.IMPLANT_CARD, render("use/implant_card", card)))
+    return tuple(papers)
 
 
 def scanned_udi(unit: UnitView) -> str:

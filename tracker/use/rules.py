@@ -61,6 +61,8 @@ _PARTIAL_SOURCE = N_("CSP R.5211-19; ANSM, annual procedure for partial revision
 _HOUSE_RULE = N_("Rule of this register: only released units without any hold are used")
 _CALL_PHARMACY = N_("Do not use it. Call the pharmacy.")
 
+FOLLOW_UP_REQUIRED = "follow-up-required"
+"""Code of the finding that tells one examination, with its day and what it is; ``examinations`` lists them."""
 FINDINGS: Mapping[str, GateRule] = {
     "unit-already-used": GateRule(
         N_("This unit is already recorded as used."),
@@ -154,7 +156,7 @@ FINDINGS: Mapping[str, GateRule] = {
         N_("The patient must fulfil: %(criteria)s."), _CONDITION, N_("Confirm it with the use."), blocks=False
     ),
     "criteria-confirmed": GateRule(N_("Confirmed: the patient fulfils %(criteria)s."), _CONDITION, "", blocks=False),
-    "follow-up-required": GateRule(
+    FOLLOW_UP_REQUIRED: GateRule(
         N_("Follow-up required by %(due_on)s: %(what)s."), _CONDITION, N_("Plan it with the patient."), blocks=False
     ),
     "consent-emergency": GateRule(
@@ -388,7 +390,7 @@ def _condition_findings(facts: GateFacts, conditions: Conditions) -> Iterator[Fi
         code = {None: "criteria-to-confirm", True: "criteria-confirmed", False: "criteria-unconfirmed"}
         yield Finding(code[facts.are_criteria_confirmed], {"criteria": _LISTED.join(conditions.criteria)})
     for item in conditions.follow_up:
-        yield Finding("follow-up-required", {"due_on": item.due_on(facts.day).isoformat(), "what": item.what})
+        yield Finding(FOLLOW_UP_REQUIRED, {"due_on": item.due_on(facts.day).isoformat(), "what": item.what})
 
 
 def _standing_finding(coverage: CoverageFacts, day: date) -> Finding:

@@ -397,7 +397,7 @@ def freeze_papers(session: Session, use_id: UUID, *, papers: Iterable[Paper], ac
 class PapersOfUse:
     """Making the patient's papers of a use: read, print, freeze (:class:`tracker.http.Slow`).
 
-    Both are made for every use; a crash or a failure in between leaves the use, and its page offers to make them.
+    All are made at once; a crash or a failure in between leaves the use, and its page offers to make them.
     """
 
     use_id: UUID

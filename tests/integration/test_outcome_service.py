@@ -264,3 +264,21 @@ def test_a_recall_asks_as_many_statements_as_before(session: Session, scene: Sce
         counts.append(len(statements))
 
     assert set(counts) == {3}
+
+
+def test_the_statements_of_both_acts_do_not_grow(session: Session, scene: Scene) -> None:
+    failures, explantations = [], []
+    for _more in range(3):
+        lost, worn = (make_unit(session, scene.definition_id) for _unit in range(2))
+        use_id = record(session, scene.use(unit_number=worn.number)).id
+        session.flush()  # what a test wrote is not counted with the act
+        with counted(session) as statements:
+            fail(session, a_failure(scene, unit_number=lost.number, stage=Stage.TRIED, patient_id=scene.patient_id))
+        failures.append(len(statements))
+        with counted(session) as statements:
+            explant(session, use_id)
+        explantations.append(len(statements))
+
+    assert (len(set(failures[1:])), len(set(explantations[1:]))) == (1, 1)
+    assert max(failures) <= 16
+    assert max(explantations) <= 14

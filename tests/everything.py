@@ -32,7 +32,7 @@ from tracker.delivery import service as delivery
 from tracker.delivery.rules import Handover
 from tracker.derogations.rules import DerogationKind
 from tracker.devices import queries as devices
-from tracker.devices.models import Hold, LotHold
+from tracker.devices.models import Hold
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.dispositions import service as dispositions
 from tracker.dispositions.rules import Disposition, NewDisposition
@@ -47,6 +47,7 @@ from tracker.followups.service import NewEvent
 from tracker.imports import service as imports
 from tracker.labels import service as labels
 from tracker.labels.rules import Layout, Paper
+from tracker.lots.models import LotHold
 from tracker.operations import service as operations
 from tracker.operations.service import NewOperation
 from tracker.outbox import service as outbox

@@ -48,7 +48,6 @@ from tracker.decisions import views as decisions_views
 from tracker.delivery import api as delivery_api
 from tracker.delivery import views as delivery_views
 from tracker.devices import api as devices_api
-from tracker.devices import views as devices_views
 from tracker.dispositions import api as dispositions_api
 from tracker.dispositions import views as dispositions_views
 from tracker.documents import views as documents_views
@@ -64,6 +63,8 @@ from tracker.imports import api as imports_api
 from tracker.imports import views as imports_views
 from tracker.labels import api as labels_api
 from tracker.labels import views as labels_views
+from tracker.lots import api as lots_api
+from tracker.lots import views as lots_views
 from tracker.makers import api as makers_api
 from tracker.makers import views as makers_views
 from tracker.menu import menu_of
@@ -353,13 +354,13 @@ _VIEWS = (
     consents_views.bp,
     decisions_views.bp,
     delivery_views.bp,
-    devices_views.bp,
     dispositions_views.bp,
     imports_views.bp,
     documents_views.bp,
     findings_views.bp,
     followups_views.bp,
     labels_views.bp,
+    lots_views.bp,
     orientation_views.bp,
     operations_views.bp,
     makers_views.bp,
@@ -402,6 +403,7 @@ _APIS = (
     findings_api.api,
     followups_api.api,
     labels_api.api,
+    lots_api.api,
     operations_api.api,
     makers_api.api,
     examinations_api.api,

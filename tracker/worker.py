@@ -16,11 +16,11 @@ from config.settings import Settings
 from tracker import clock, db, schedule
 from tracker.alerts.jobs import warning_job
 from tracker.audit.jobs import heads_job
-from tracker.devices.jobs import merged_lots_job
 from tracker.dispositions.jobs import expire_job
 from tracker.effects.jobs import effects_job
 from tracker.examinations.jobs import examination_job
 from tracker.imports.jobs import import_job
+from tracker.lots.jobs import merged_lots_job
 from tracker.organisation import queries as organisation
 from tracker.outbox.jobs import deliver_job
 from tracker.outbox.transport import MaildirTransport, SmtpTransport, Transports

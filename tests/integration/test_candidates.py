@@ -8,8 +8,8 @@ from tests.hospital import ALICE, HOSPITAL_B, NOW, enter
 from tests.stock import GTIN, SHELF_LIFE_END, a_hold, make_definition, make_manufacturer, make_unit
 from tracker.candidates.queries import Candidate, Probe, find_candidates
 from tracker.catalogue.rules import IdentifierKind
-from tracker.devices import service
 from tracker.devices.rules import HoldCause
+from tracker.lots import service as lots
 
 
 def candidates(
@@ -41,7 +41,7 @@ def test_a_candidate_knows_nothing_where_nothing_is_known(session: Session) -> N
 def test_a_candidate_knows_the_serial_number_the_other_date_and_the_hold_on_the_lot(session: Session) -> None:
     definition_id = make_definition(session)
     unit = make_unit(session, definition_id, serial_number="S1", expiration_date=date(2027, 1, 1))
-    service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=definition_id,
         lot_number="A1",

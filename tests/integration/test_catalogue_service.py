@@ -27,8 +27,8 @@ from tracker.catalogue.rules import (
 )
 from tracker.catalogue.service import DefinitionExists, ManufacturerExists
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.errors import NotPermitted, RequestIdReused
+from tracker.lots import service as lots
 
 
 def actions(session: Session) -> list[str]:
@@ -186,7 +186,7 @@ def test_what_happened_under_a_merged_definition_still_warns_at_goods_in(session
     absorbed = make_definition(session, reference="R1", udi_di=None)
     survivor = make_definition(session, reference="R2", udi_di="03700000000013")
     unit = make_unit(session, absorbed, serial_number="S1")
-    device_service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=absorbed,
         lot_number="A1",

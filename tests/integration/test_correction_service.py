@@ -34,7 +34,6 @@ from tracker.derogations.models import Derogation
 from tracker.derogations.rules import DecisionKind, DerogationKind
 from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.devices.models import Movement
 from tracker.devices.rules import Event, HoldCause, NewHold, UnitState
 from tracker.effects import queries as effects
@@ -42,6 +41,7 @@ from tracker.errors import NotPermitted, RequestIdReused
 from tracker.examinations import queries as examinations
 from tracker.examinations import service as examination_service
 from tracker.examinations.rules import NewOutcome, OutcomeKind
+from tracker.lots import service as lots
 from tracker.outcomes import queries as outcomes
 from tracker.outcomes.rules import UseWithdrawn
 from tracker.recalls import queries as recalls
@@ -271,7 +271,7 @@ def test_a_unit_that_nobody_has_seen_goes_into_quarantine(session: Session, scen
 def test_a_unit_of_a_lot_that_was_blocked_meanwhile_is_not_given_back(session: Session, scene: Scene) -> None:
     use = record(session, scene.use())
     hold = NewHold(HoldCause.RECALL, "FSN 12", "test")
-    device_service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=scene.definition_id,
         lot_number="A1",
@@ -419,7 +419,7 @@ def test_a_unit_given_back_while_its_lot_is_being_blocked_does_not_slip_through(
     giver = Thread(target=act)
 
     with db.transaction(database, HOSPITAL_A) as session:
-        device_service.hold_lot(
+        lots.hold_lot(
             session,
             definition_id=scene.definition_id,
             lot_number="A1",

@@ -9,11 +9,11 @@ from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.hospital import ALICE, BOB, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B, NOW, enter
-from tests.stock import a_hold, make_covered, make_definition, make_delivery, make_unit
+from tests.stock import a_hold, make_definition, make_delivery, make_unit
 from tracker import db
 from tracker.audit.models import AuditEntry
 from tracker.devices import queries, service
-from tracker.devices.models import Hold, LotHold, Movement
+from tracker.devices.models import Hold, Movement
 from tracker.devices.queries import HoldNotFound, UnitNotFound
 from tracker.devices.rules import (
     Event,
@@ -152,51 +152,6 @@ def test_a_unit_on_hold_is_not_used(session: Session) -> None:
 
     with pytest.raises(UnitOnHold):
         service.mark_used(session, unit.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
-
-
-def test_a_lot_is_held_with_the_units_on_hand_and_no_other(session: Session) -> None:
-    definition_id = make_covered(session)
-    used, stocked, delivered = (make_unit(session, definition_id) for _unit in range(3))
-    other_lot = make_unit(session, definition_id, lot_number="B2")
-    same_lot_of_another = make_unit(session, make_definition(session, reference="R2", udi_di=None))
-    service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=CHARLIE, now=NOW)
-    make_delivery(session, delivered.number)
-
-    held = service.hold_lot(
-        session,
-        definition_id=definition_id,
-        lot_number="A1",
-        serial_device_id=None,
-        hold=a_hold("incident 1"),
-        actor=BOB,
-        now=NOW,
-    )
-
-    assert held == 2
-    assert set(session.scalars(select(Hold.device_id))) == {stocked.id, delivered.id}
-    assert session.scalars(select(LotHold.lot_number)).all() == ["A1"]
-    assert queries.get_unit_by_id(session, other_lot.id).is_usable
-    assert queries.get_unit_by_id(session, same_lot_of_another.id).is_usable
-
-
-def test_a_unit_without_lot_is_held_alone(session: Session) -> None:
-    definition_id = make_definition(session)
-    unit = make_unit(session, definition_id, lot_number=None, serial_number="S1")
-    other = make_unit(session, definition_id, lot_number=None, serial_number="S2")
-
-    held = service.hold_lot(
-        session,
-        definition_id=definition_id,
-        lot_number=None,
-        serial_device_id=unit.id,
-        hold=a_hold(),
-        actor=BOB,
-        now=NOW,
-    )
-
-    assert held == 1
-    assert count(session, LotHold) == 0
-    assert queries.get_unit_by_id(session, other.id).is_usable
 
 
 def test_a_movement_cannot_be_rewritten(session: Session) -> None:

@@ -22,12 +22,12 @@ from tracker.derogations import queries as derogations
 from tracker.derogations.rules import DecisionKind
 from tracker.derogations.service import NewDecision
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
-from tracker.devices.models import LotHold
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
 from tracker.effects import service
 from tracker.errors import TraceError
+from tracker.lots import service as lots
+from tracker.lots.models import LotHold
 from tracker.use.service import NewUse, RegisterChanged
 
 Act = Callable[[Session], object]
@@ -103,7 +103,7 @@ def applying(scene: Scene) -> Act:
 
 
 def holding_the_lot(scene: Scene) -> Act:
-    return lambda session: device_service.hold_lot(
+    return lambda session: lots.hold_lot(
         session,
         definition_id=scene.definition_id,
         lot_number="A1",
@@ -115,7 +115,7 @@ def holding_the_lot(scene: Scene) -> Act:
 
 
 def releasing(block: UUID) -> Act:
-    return lambda session: device_service.release_lot(session, block, reason="notice withdrawn", actor=ALICE, now=NOW)
+    return lambda session: lots.release_lot(session, block, reason="notice withdrawn", actor=ALICE, now=NOW)
 
 
 @pytest.mark.parametrize("attempt", range(4))

@@ -21,11 +21,12 @@ from tracker.catalogue.queries import DefinitionNotFound
 from tracker.catalogue.rules import NewMerge
 from tracker.db import Database, transaction
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
-from tracker.devices.jobs import merged_lots_job
-from tracker.devices.models import LotHold
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitState
 from tracker.errors import NotPermitted
+from tracker.lots import queries as lot_queries
+from tracker.lots import service as lots
+from tracker.lots.jobs import merged_lots_job
+from tracker.lots.models import LotHold
 from tracker.recalls import queries, service
 from tracker.recalls.queries import Place
 from tracker.recalls.rules import LotMissing
@@ -245,10 +246,10 @@ def test_blocking_a_lot_after_a_merge_stops_every_unit_and_lifting_frees_them(
 
     assert held == 2
     assert queries.recall(session, lot_number="A1").usable_count == 0
-    assert [devices.count_lot_holds(session, "A1", definition_id) for definition_id in merged] == [1, 1]
+    assert [lot_queries.count_lot_holds(session, "A1", definition_id) for definition_id in merged] == [1, 1]
 
     lot_hold = session.scalars(select(LotHold)).one()
-    assert device_service.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=NOW) == 2
+    assert lots.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=NOW) == 2
     assert queries.recall(session, lot_number="A1").usable_count == 2
 
 
@@ -267,6 +268,6 @@ def test_a_merge_brings_units_into_a_blocked_lot_and_they_are_blocked_too(databa
     with transaction(database, HOSPITAL_A) as session:
         assert queries.recall(session, lot_number="A1").usable_count == 0
         lot_hold = session.scalars(select(LotHold)).one()
-        released = device_service.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=later)
+        released = lots.release_lot(session, lot_hold.id, reason="sorted out", actor=ALICE, now=later)
         assert released == 2
     assert merged_lots_job().run(database, later) == 0

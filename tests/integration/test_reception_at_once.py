@@ -22,8 +22,8 @@ from tracker.arrivals.rules import AnnouncedLine
 from tracker.arrivals.service import ReceptionClosed
 from tracker.catalogue import queries as catalogue
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.devices.models import Device
+from tracker.lots import service as lots
 from tracker.reception.models import ReceptionLine
 from tracker.reception.queries import LineView
 from tracker.verdicts.queries import Box
@@ -129,7 +129,7 @@ def test_a_box_received_while_its_lot_is_being_held_does_not_slip_in(database: d
     def hold() -> None:
         with db.transaction(database, HOSPITAL_A) as session:
             ready.wait()
-            device_service.hold_lot(
+            lots.hold_lot(
                 session,
                 definition_id=definition_id,
                 lot_number="A1",

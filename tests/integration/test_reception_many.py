@@ -35,6 +35,7 @@ from tracker.devices import service as device_service
 from tracker.devices.models import Device, Hold
 from tracker.devices.rules import HoldCause, ReasonMissing, UnitMoved, UnitState
 from tracker.errors import NotPermitted, RequestIdReused
+from tracker.lots import service as lots
 from tracker.places import service as places
 from tracker.reception import queries, service
 from tracker.reception.models import Correction, ReceptionLine
@@ -181,7 +182,7 @@ def test_a_scan_taken_back_keeps_its_line_and_its_unit_and_frees_the_serial_numb
 
 
 def test_taking_back_a_quarantined_box_closes_the_hold_of_its_verdict(session: Session, definition_id: UUID) -> None:
-    device_service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=definition_id,
         lot_number="A1",

@@ -27,6 +27,7 @@ from tracker.devices import service as device_service
 from tracker.devices.models import Device, Hold
 from tracker.devices.rules import Event, HoldCause, ReasonMissing, UnitState
 from tracker.findings.rules import Outcome
+from tracker.lots import service as lots
 from tracker.reception import queries, service
 from tracker.reception.models import ReceptionLine
 from tracker.verdicts import queries as verdicts
@@ -222,7 +223,7 @@ def test_one_odd_date_does_not_put_the_whole_lot_in_quarantine(session: Session,
 
 
 def test_a_box_of_a_held_lot_goes_into_quarantine(session: Session, definition_id: UUID) -> None:
-    device_service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=definition_id,
         lot_number="A1",

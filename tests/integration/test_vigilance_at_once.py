@@ -12,7 +12,7 @@ from tests.hospital import BOB, CHARLIE, HOSPITAL_A, NOW, TODAY
 from tests.stock import make_definition, make_unit
 from tracker import db
 from tracker.db import Database, transaction
-from tracker.devices.models import LotHold
+from tracker.lots.models import LotHold
 from tracker.outbox.models import Message
 from tracker.vigilance import queries, service
 from tracker.vigilance.models import Incident, IncidentReport

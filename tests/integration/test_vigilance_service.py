@@ -22,11 +22,12 @@ from tracker.candidates.queries import Probe, find_candidates
 from tracker.catalogue.models import Manufacturer
 from tracker.catalogue.rules import DeviceKind
 from tracker.devices import queries as devices
-from tracker.devices.models import Hold, LotHold
+from tracker.devices.models import Hold
 from tracker.devices.queries import UnitNotFound, UnitView
 from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.errors import NotPermitted, RequestIdReused
+from tracker.lots.models import LotHold
 from tracker.outbox import queries as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind

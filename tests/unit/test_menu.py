@@ -33,7 +33,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("reception.check", ["/reception.check"]),
         ("closings.show", ["/reception.index"]),
         ("chronicle.show", ["/stock.index"]),
-        ("devices.holds", ["/devices.holds"]),
+        ("lots.index", ["/lots.index"]),
         ("decisions.show", ["/register.index"]),
         ("consents.index", ["/patients.index"]),
         ("consents.notices", ["/register.index"]),

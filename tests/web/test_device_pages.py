@@ -100,33 +100,6 @@ def test_a_hold_is_not_opened_on_a_used_unit_nor_under_a_number_used_before(
     assert count(database, Hold) == 1
 
 
-def test_a_blocked_lot_is_listed_and_lifted_with_a_reason(person: LogIn, unit: UnitView, database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        service.hold_lot(
-            session,
-            definition_id=unit.definition.id,
-            lot_number="A1",
-            serial_device_id=None,
-            hold=a_hold("notice of the maker"),
-            actor=BOB,
-            now=NOW,
-        )
-        (block,) = queries.list_lot_holds(session, limit=2)
-    alice, address = person(ALICE), f"/lot-holds/{block.id}/release"
-
-    page = alice.get("/holds").text
-    mute = alice.post(address, {"reason": " "})
-    done = alice.post(address, {"reason": "notice withdrawn"})
-    again = alice.post(address, {"reason": "notice withdrawn"})
-
-    assert "notice of the maker" in page
-    assert unit.number in page
-    assert (mute.status_code, done.status_code, again.status_code) == (422, 303, 409)
-    assert now_of(database, unit.id).is_usable
-    assert "notice withdrawn" in alice.get("/holds").text
-    assert person(BOB).post(address, {"reason": "x"}).status_code == 403
-
-
 def test_a_program_blocks_and_releases(
     program: Callable[[object], Program], unit: UnitView, database: db.Database
 ) -> None:
@@ -140,4 +113,3 @@ def test_a_program_blocks_and_releases(
     assert [answer.get_json()["is_usable"] for answer in opened] == [False, False]
     assert released.get_json()["is_usable"]
     assert (again.status_code, again.get_json()["type"]) == (409, "hold-closed")
-    assert alice.get("/api/v1/lot-holds").get_json() == {"items": [], "next": None}

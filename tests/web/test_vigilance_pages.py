@@ -20,7 +20,8 @@ from tracker.accounts import service as accounts
 from tracker.actor import Actor
 from tracker.catalogue.models import Manufacturer
 from tracker.db import Database, transaction
-from tracker.devices.models import Hold, LotHold
+from tracker.devices.models import Hold
+from tracker.lots.models import LotHold
 from tracker.outbox import jobs
 from tracker.outbox.models import Message
 from tracker.outbox.transport import mailbox_of

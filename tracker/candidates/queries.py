@@ -13,8 +13,9 @@ from tracker.catalogue import queries as catalogue
 from tracker.catalogue.models import DeviceDefinition
 from tracker.catalogue.rules import IdentifierKind
 from tracker.db import DirectStatement
-from tracker.devices.models import Device, LotHold
+from tracker.devices.models import Device
 from tracker.devices.rules import HoldCause, UnitState
+from tracker.lots.models import LotHold
 
 _Query = Select[*tuple[Any, ...]]
 _Row = Row[*tuple[Any, ...]]

@@ -20,6 +20,7 @@ from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import Identity, UnitState, is_past
 from tracker.errors import N_, check_same_request
+from tracker.lots import queries as lots
 from tracker.organisation import queries as organisation
 from tracker.outcomes import queries as outcomes
 from tracker.places import service as places
@@ -273,7 +274,7 @@ def _doubt_about(session: Session, locked: _Locked, whereabouts: Whereabouts, *,
     return rules.doubt_about(
         whereabouts,
         has_ward=unit.ward_id is not None,
-        is_lot_held=devices.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
+        is_lot_held=lots.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
         status=coverage.standing.status,
         is_past=is_past(unit.expiration_date, today),
     )

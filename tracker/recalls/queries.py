@@ -13,6 +13,7 @@ from tracker.catalogue.models import DeviceDefinition, Manufacturer
 from tracker.devices import queries as devices
 from tracker.devices.models import Device, Movement
 from tracker.devices.rules import USABLE, UnitState
+from tracker.lots import queries as lots
 from tracker.organisation.models import Ward
 from tracker.outcomes.models import Explantation
 from tracker.patients import queries as patients
@@ -171,4 +172,4 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
     rows = session.execute(statement).all()
     known = patients.list_patients(session, [row[-1] for row in rows if row[-1] is not None])
     lines = tuple(RecalledUnit(known.get(row[-1]), *row[:-1]) for row in rows)
-    return RecallView(lot_number, lines, devices.count_lot_holds(session, lot_number, definition_id))
+    return RecallView(lot_number, lines, lots.count_lot_holds(session, lot_number, definition_id))

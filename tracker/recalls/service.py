@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.catalogue import queries as catalogue
-from tracker.devices import queries as devices
 from tracker.devices import rules as device_rules
-from tracker.devices import service as device_service
 from tracker.devices.rules import HoldCause, NewHold
+from tracker.lots import queries as lot_queries
+from tracker.lots import service as lots
 from tracker.recalls import queries, rules
 from tracker.recalls.queries import RecallView
 
@@ -65,9 +65,9 @@ def hold_lot(
     lot_number = rules.check_lot(lot_number)
     hold = NewHold(cause=HoldCause.RECALL, reason=device_rules.check_reason(reason), source_ref=f"recall:{request_id}")
     queries.lock_recall(session, request_id)
-    if devices.find_lot_hold(session, hold.source_ref, definition_id=definition_id, lot_number=lot_number):
+    if lot_queries.find_lot_hold(session, hold.source_ref, definition_id=definition_id, lot_number=lot_number):
         return 0
-    held = device_service.hold_lot(
+    held = lots.hold_lot(
         session,
         definition_id=definition_id,
         lot_number=lot_number,

@@ -24,6 +24,7 @@ from tracker.devices.queries import UnitView
 from tracker.devices.rules import UnitState
 from tracker.documents.documents import EstablishmentData
 from tracker.errors import N_, NotFound
+from tracker.lots import queries as lots
 from tracker.organisation import queries as organisation
 from tracker.organisation.models import Establishment
 from tracker.outbox.models import Message
@@ -190,7 +191,7 @@ def get_dossier(session: Session, incident_id: UUID, *, known_at: datetime) -> D
         establishment=organisation.get_establishment(session, incident.establishment_id),
         reporter=accounts.get_person(session, incident.declared_by_id),
         held_count=_count_held(session, unit, incident_id),
-        is_lot_held=devices.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
+        is_lot_held=lots.count_lot_holds(session, unit.lot_number or "", unit.definition.id) > 0,
         reports=tuple(list_reports(session, incident_id)),
     )
 

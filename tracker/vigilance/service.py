@@ -17,7 +17,6 @@ from tracker.accounts.models import Person
 from tracker.actor import Actor, Permission
 from tracker.audit import service as audit
 from tracker.devices import queries as devices
-from tracker.devices import service as device_service
 from tracker.devices.queries import UnitView
 from tracker.devices.rules import HoldCause, NewHold
 from tracker.documents import service as documents
@@ -25,6 +24,7 @@ from tracker.documents.documents import render
 from tracker.documents.models import DocumentKind
 from tracker.documents.service import NewFile
 from tracker.errors import N_, check_same_request
+from tracker.lots import service as lots
 from tracker.organisation import queries as organisation
 from tracker.organisation.rules import RecipientPurpose
 from tracker.outbox import service as outbox
@@ -178,7 +178,7 @@ def _hold(session: Session, unit: UnitView, incident: Incident, *, actor: Actor,
         reason=f"incident {rules.case_number(incident.number)}",
         source_ref=f"incident:{incident.id}",
     )
-    device_service.hold_lot(
+    lots.hold_lot(
         session,
         definition_id=unit.definition.id,
         lot_number=unit.lot_number,

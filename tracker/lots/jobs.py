@@ -6,12 +6,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.actor import system_actor
 from tracker.db import Database, transaction
-from tracker.devices import service
 from tracker.errors import TraceError
+from tracker.lots import service
 from tracker.organisation import queries as organisation
 from tracker.schedule import Job
 
-MERGED_LOTS_JOB = "devices.merged_lots"
+MERGED_LOTS_JOB = "devices.merged_lots"  # stored with its runs: it keeps the name of its first room
 
 
 def merged_lots_job() -> Job:

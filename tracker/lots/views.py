@@ -1,4 +1,4 @@
-"""Pages of one unit that goes to a ward, and of what is on hold."""
+"""The page of what is blocked: lots, and units that wait for a decision."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -12,12 +12,13 @@ from werkzeug.wrappers import Response
 from tracker import clock, http
 from tracker.actor import Permission
 from tracker.catalogue.forms import words
-from tracker.devices import forms, queries, rules, service
+from tracker.devices import forms, rules
 from tracker.devices.models import Hold
-from tracker.devices.queries import LotHoldLine, WaitingHold
 from tracker.errors import Conflict, InvalidInput, RuleRefused, TraceError
+from tracker.lots import queries, service
+from tracker.lots.queries import LotHoldLine, WaitingHold
 
-bp = Blueprint("devices", __name__, template_folder="templates")
+bp = Blueprint("lots", __name__, template_folder="templates")
 
 PAGE_LENGTH = 50
 Code = TypeVar("Code", bound=StrEnum)
@@ -37,12 +38,12 @@ def _spoken(reason: str) -> str:
 
 @bp.get("/holds")
 @http.requires(Permission.UNIT_READ)
-def holds() -> Response:
+def index() -> Response:
     """Show the lots that are blocked, and the units that wait for a decision, the one that waits longest first."""
-    return _holds_page()
+    return _page()
 
 
-def _holds_page(
+def _page(
     *, form: forms.ReleaseForm | None = None, failed_id: UUID | None = None, error: TraceError | None = None
 ) -> Response:
     with http.transaction() as session:
@@ -53,7 +54,7 @@ def _holds_page(
         lots = queries.list_lot_holds(session, limit=PAGE_LENGTH + 1, before=first_lot)
         units = queries.list_waiting_holds(session, limit=PAGE_LENGTH + 1, after=first_unit)
     page = render_template(
-        "devices/holds.html",
+        "lots/index.html",
         lots=lots[:PAGE_LENGTH],
         units=units[:PAGE_LENGTH],
         words=_reason,
@@ -76,24 +77,24 @@ def _behind(name: str, found: Sequence[LotHoldLine] | Sequence[WaitingHold]) -> 
     if len(found) <= PAGE_LENGTH:
         return None
     asked: dict[str, Any] = {name: found[PAGE_LENGTH - 1].id}
-    return url_for("devices.holds", **asked)
+    return url_for("lots.index", **asked)
 
 
 @bp.post("/lot-holds/<uuid:lot_hold_id>/release")
 @http.requires(Permission.HOLD_RELEASE)
-def release_lot(lot_hold_id: UUID) -> Response:
+def release(lot_hold_id: UUID) -> Response:
     """Lift the block on a lot, with the holds it set on units."""
     form = forms.ReleaseForm()
     with http.transaction() as session:
         lot = queries.get_lot_hold(session, lot_hold_id).lot_number
     if not form.validate():
-        return _holds_page(form=form, failed_id=lot_hold_id)
+        return _page(form=form, failed_id=lot_hold_id)
     try:
         with http.transaction() as session:
             count = service.release_lot(
                 session, lot_hold_id, reason=words(form.reason), actor=http.current_actor(), now=clock.utc_now()
             )
     except (Conflict, InvalidInput, RuleRefused) as error:
-        return _holds_page(form=form, failed_id=lot_hold_id, error=error)
+        return _page(form=form, failed_id=lot_hold_id, error=error)
     flash(_("The lot %(lot)s is no longer blocked; holds released: %(count)s.", lot=lot, count=count), "success")
-    return redirect(url_for("devices.holds"), code=303)
+    return redirect(url_for("lots.index"), code=303)

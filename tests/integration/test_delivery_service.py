@@ -29,6 +29,9 @@ from tests.stock import (
 from tracker import db
 from tracker.actor import Actor
 from tracker.audit.models import AuditEntry
+from tracker.catalogue import service as catalogue
+from tracker.catalogue.models import DeviceDefinition
+from tracker.catalogue.rules import NewMerge
 from tracker.delivery import service
 from tracker.delivery.queries import CodeOfNoUnit, PatientLabelAtDelivery, UnitDoubtful
 from tracker.delivery.rules import Handover, Inspected, NotCovered
@@ -97,9 +100,44 @@ def test_a_code_that_fits_several_units_or_none_delivers_nothing(session: Sessio
         deliver(session, f"]d201{GTIN}10ZZ")
     with pytest.raises(UnitNotFound):
         deliver(session, "no label at all")
-    with pytest.raises(CodeOfNoUnit):
+    with pytest.raises(UnitDoubtful):
         take_back(session, LOT_CODE)
     assert {deliver(session, unit.number).state for unit in units} == {UnitState.DELIVERED}
+
+
+def test_a_code_never_delivers_the_free_unit_of_a_lot_for_the_blocked_one(session: Session) -> None:
+    definition_id = make_covered(session)
+    free = make_unit(session, definition_id)
+    make_unit(session, definition_id, hold=a_hold())
+
+    with pytest.raises(UnitDoubtful):  # which of the two boxes is in the hand, the code does not tell
+        deliver(session, LOT_CODE)
+
+    assert devices.get_unit(session, free.number).state is UnitState.RELEASED
+
+
+def test_a_code_of_a_lot_sees_the_units_of_a_device_that_was_merged(session: Session) -> None:
+    kept = make_covered(session)
+    maker = session.get_one(DeviceDefinition, kept).manufacturer_id
+    doubled = make_definition(session, reference="R2", udi_di=None, manufacturer_id=maker)
+    make_unit(session, kept)
+    make_unit(session, doubled, hold=a_hold())
+    merge = NewMerge(db.new_id(), kept, "One device, entered twice.")
+    catalogue.merge_definition(session, doubled, new=merge, actor=ALICE, now=NOW)
+
+    with pytest.raises(UnitDoubtful):
+        deliver(session, LOT_CODE)
+
+
+def test_a_code_of_a_lot_names_its_blocked_unit_and_passes_over_those_that_are_gone(session: Session) -> None:
+    definition_id = make_covered(session)
+    gone, held = make_unit(session, definition_id), make_unit(session, definition_id, hold=a_hold())
+    session.get_one(Device, gone.id).state = UnitState.USED
+    session.flush()  # the query of the service must see it
+
+    with pytest.raises(UnitOnHold):
+        deliver(session, LOT_CODE)
+    assert devices.get_unit(session, held.number).state is UnitState.QUARANTINED
 
 
 def test_the_label_of_a_patient_is_refused(session: Session) -> None:

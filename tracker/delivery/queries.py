@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 
 from scanners import Scan, Status, scan
@@ -13,7 +13,6 @@ from tracker.delivery import rules
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import UnitState
 from tracker.errors import N_, InvalidInput, NotFound, RuleRefused
 from tracker.verdicts.queries import coverage_facts
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts
@@ -39,13 +38,15 @@ class CodeOfNoUnit(NotFound):
     code = "unit-code-unknown"
 
 
-def name_unit(session: Session, raw: str, *, state: UnitState, today: date) -> str:
+def name_unit(session: Session, raw: str, *, today: date) -> str:
     """Return the number of the unit that a scan names: by our label, or by a manufacturer's code that fits one unit.
+
+    Where two units of a lot may stand here, the code of the lot names neither, whatever their states are: the box in
+    the hand may be the one that is blocked.
 
     Args:
         session: the transaction.
         raw: the scan, or a number typed.
-        state: of the units that may be meant: a code of a lot names the one unit of it in this state.
         today: Paris calendar, for dates of two digits in the code.
 
     Raises:
@@ -61,7 +62,7 @@ def name_unit(session: Session, raw: str, *, state: UnitState, today: date) -> s
         )
     if read.unit_number or read.udi is None:
         return devices.get_unit(session, read.unit_number or raw.strip()).number
-    found = _matching(session, read, state)
+    found = _matching(session, read)
     if not found:
         raise CodeOfNoUnit(N_("No unit that could be meant here carries this code."), next_step=_OUR_LABEL)
     if len(found) > 1:
@@ -69,17 +70,18 @@ def name_unit(session: Session, raw: str, *, state: UnitState, today: date) -> s
     return devices.get_unit_by_id(session, found[0].id).number
 
 
-def _matching(session: Session, read: Scan, state: UnitState) -> Sequence[Device]:
+def _matching(session: Session, read: Scan) -> Sequence[Device]:
     """Return at most two units that a manufacturer's code fits: two are already a question."""
     udi = read.udi
     if udi is None or read.status is not Status.OK or not (udi.serial or udi.lot):
         return ()
     named = catalogue.find_definitions(session, udi_di=udi.udi_di, reference=udi.reference)
-    statement = select(Device).where(Device.definition_id.in_([one.id for one in named]))
+    families = [Device.definition_id.in_(catalogue.family_of(one.id)) for one in named]
+    statement = select(Device).where(or_(false(), *families))
     if udi.serial:
         statement = statement.where(Device.serial_number == udi.serial)
     else:
-        statement = statement.where(Device.lot_number == udi.lot, Device.state == state)
+        statement = statement.where(Device.lot_number == udi.lot, Device.state.not_in(rules.GONE))
     return session.scalars(statement.limit(2)).all()
 
 

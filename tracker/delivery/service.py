@@ -80,7 +80,7 @@ def deliver_scanned(
         UnitOnHold, UnitPastShelfLife, EventNotPossible, NotCovered: see :func:`deliver_unit`.
     """
     actor.require(Permission.UNIT_DELIVER)
-    number = _number(session, movement_id, raw=raw, state=UnitState.RELEASED, today=today)
+    number = _number(session, movement_id, raw=raw, today=today)
     deliver_unit(session, number, to=to, movement_id=movement_id, actor=actor, now=now, today=today)
     return devices.get_unit(session, number)
 
@@ -97,7 +97,7 @@ def return_scanned(
         EventNotPossible: the unit is not with a ward.
     """
     actor.require(Permission.UNIT_DELIVER)
-    number = _number(session, movement_id, raw=raw, state=UnitState.DELIVERED, today=today)
+    number = _number(session, movement_id, raw=raw, today=today)
     devices_service.return_unit(
         session,
         number,
@@ -111,7 +111,7 @@ def return_scanned(
     return devices.get_unit(session, number)
 
 
-def _number(session: Session, movement_id: UUID, *, raw: str, state: UnitState, today: date) -> str:
+def _number(session: Session, movement_id: UUID, *, raw: str, today: date) -> str:
     """Return the unit of a scan; of a scan sent again, the unit it named the first time, whose state has changed."""
     moved = devices.find_moved(session, movement_id)
-    return moved or queries.name_unit(session, raw, state=state, today=today)
+    return moved or queries.name_unit(session, raw, today=today)

@@ -1,6 +1,7 @@
 """Pages of the bench: deliver unit after unit to one ward, take units back."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -40,8 +41,18 @@ def _card_of(unit: UnitView) -> Card:
     return Card(outcome, sentence, unit=unit)
 
 
-def _card_of_refusal(error: TraceError) -> Card:
-    return Card("refused", http.error_sentence(error), http.sentence(error.next_step), error.code)
+def _card_of_refusal(error: TraceError, raw: str, today: date) -> Card:
+    unit = _named(raw, today)
+    return Card("refused", http.error_sentence(error), http.sentence(error.next_step), error.code, unit)
+
+
+def _named(raw: str, today: date) -> UnitView | None:
+    """Return the unit that a refused scan names, so that its box is found again among those on the bench."""
+    with http.transaction() as session:
+        try:
+            return devices.get_unit(session, queries.name_unit(session, raw, today=today))
+        except _REFUSALS:
+            return None
 
 
 def _fragment(card: Card, status: int = 200) -> Response:
@@ -97,7 +108,7 @@ def deliver() -> Response:
             )
         card, raw = _card_of(unit), ""
     except _REFUSALS as error:
-        card, status = _card_of_refusal(error), http.status_of(error)
+        card, status = _card_of_refusal(error, raw, clock.paris_day(now)), http.status_of(error)
         raw = "" if isinstance(error, PatientLabelAtDelivery) else raw
     if http.wants_fragment():
         return _fragment(card, status)
@@ -190,7 +201,8 @@ def take_back() -> Response:
         card = _card_of(unit)
         form.raw.data = form.doubt.data = ""
     except _REFUSALS as error:
-        card, status = _card_of_refusal(error), http.status_of(error)
+        card = _card_of_refusal(error, form.raw.data or "", clock.paris_day(now))
+        status = http.status_of(error)
         form.raw.data = "" if isinstance(error, PatientLabelAtDelivery) else form.raw.data
     return _fragment(card, status) if http.wants_fragment() else _returns(form, card=card, status=status)
 

@@ -16,7 +16,7 @@ from tracker.devices import queries as devices
 from tracker.devices import rules as device_rules
 from tracker.devices import service as devices_service
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import HoldCause, NewHold, UnitState
+from tracker.devices.rules import HoldCause, NewHold
 from tracker.errors import N_, check_same_request
 from tracker.organisation import queries as organisation
 from tracker.stocktaking import queries, rules
@@ -99,8 +99,7 @@ def count_unit(session: Session, count_id: UUID, *, raw: str, actor: Actor, now:
     actor.require(Permission.STOCK_COUNT)
     count = queries.get_count_for_update(session, count_id)
     rules.check_open(is_closed=count.closed_at is not None)
-    here = UnitState.RELEASED if count.ward_id is None else UnitState.DELIVERED
-    unit = devices.get_unit(session, delivery.name_unit(session, raw, state=here, today=today))
+    unit = devices.get_unit(session, delivery.name_unit(session, raw, today=today))
     values = {
         "id": db.new_id(),
         "establishment_id": actor.establishment_id,

@@ -34,6 +34,7 @@ from tracker.arrivals import views as arrivals_views
 from tracker.audit import views as audit_views
 from tracker.catalogue import api as catalogue_api
 from tracker.catalogue import views as catalogue_views
+from tracker.checks import views as checks_views
 from tracker.chronicle import api as chronicle_api
 from tracker.chronicle import views as chronicle_views
 from tracker.closings import api as closings_api
@@ -373,6 +374,7 @@ _VIEWS = (
     recalls_views.bp,
     recaps_views.bp,
     reception_views.bp,
+    checks_views.bp,
     register_views.bp,
     requests_views.bp,
     samples_views.bp,

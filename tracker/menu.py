@@ -30,7 +30,7 @@ MENU = (
         "",
         (
             Place("alerts.home", N_("To do"), "house", Permission.ACCOUNT_USE),
-            Place("reception.check", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
+            Place("checks.ask", N_("Check a device"), "upc-scan", Permission.UNIT_CHECK),
         ),
     ),
     Work(
@@ -96,7 +96,7 @@ _BELONGS = {
     "closings": "reception.index",
     "findings": "reception.index",
     "reception": "reception.index",
-    "samples": "reception.check",
+    "samples": "checks.ask",
     "dispositions": "stock.index",
     "upkeep": "stock.index",
     "chronicle": "stock.index",

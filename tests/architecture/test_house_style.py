@@ -233,7 +233,7 @@ def _gives_actor(function: Function, call: str) -> bool:
     )
 
 
-ONLY_READ = {("reception", "check")}
+ONLY_READ = {("checks", "check")}
 """Questions that need an actor for the permission and write nothing."""
 
 

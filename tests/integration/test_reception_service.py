@@ -35,16 +35,17 @@ from tracker.arrivals import service as arrivals
 from tracker.arrivals.models import Reception
 from tracker.arrivals.queries import NewReception, ReceptionNotFound
 from tracker.arrivals.service import ReceptionClosed
+from tracker.checks import service as checks
+from tracker.checks.rules import ScanEmpty
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
 from tracker.devices.rules import EntryMethod
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.findings.rules import Outcome
-from tracker.reception import queries, service
+from tracker.reception import queries
 from tracker.reception.models import ReceptionLine
-from tracker.reception.service import PatientLabelScanned, ScanEmpty
+from tracker.reception.service import PatientLabelScanned
 from tracker.verdicts.queries import Box
-from tracker.verdicts.rules import Purpose
 
 
 @pytest.fixture
@@ -54,19 +55,6 @@ def definition_id(session: Session) -> UUID:
     definition_id = make_definition(session, manufacturer_id=maker)
     make_derogation(session, maker)
     return definition_id
-
-
-def test_the_verdict_writes_nothing(session: Session, definition_id: UUID) -> None:
-    before = actions(session)
-
-    found = service.check(session, scan=read(LABEL), today=TODAY, now=NOW, actor=CHARLIE)
-
-    assert found.verdict.outcome is Outcome.ACCEPTED
-    assert found.definition is not None
-    assert found.definition.id == definition_id
-    assert found.coverage is not None
-    assert actions(session) == before
-    assert count(session, Device) == 0
 
 
 def test_the_same_request_again_is_the_same_unit(session: Session, definition_id: UUID) -> None:
@@ -146,8 +134,6 @@ def test_an_empty_scan_leaves_nothing(session: Session, raw: str) -> None:
 
     with pytest.raises(ScanEmpty):
         receive(session, reception_id, box(raw))
-    with pytest.raises(ScanEmpty):
-        service.check(session, scan=read(raw), today=TODAY, now=NOW, actor=ALICE)
 
     assert actions(session) == before
     assert count(session, ReceptionLine) == 0
@@ -159,7 +145,7 @@ def test_a_patients_label_is_stored_nowhere(database: db.Database) -> None:
     label = read(PATIENT_LABEL)
 
     with db.transaction(database, HOSPITAL_A) as session:
-        asked = service.check(session, scan=label, today=TODAY, now=NOW, actor=CHARLIE)
+        asked = checks.check(session, scan=label, today=TODAY, now=NOW, actor=CHARLIE)
     with pytest.raises(PatientLabelScanned), db.transaction(database, HOSPITAL_A) as session:
         receive(session, reception_id, Box(label, EntryMethod.PHOTO))
 
@@ -233,11 +219,6 @@ def test_only_a_pharmacist_receives(session: Session, definition_id: UUID, actor
     assert count(session, Device) == 0
 
 
-def test_an_auditor_may_not_ask_for_a_verdict(session: Session) -> None:
-    with pytest.raises(NotPermitted):
-        service.check(session, scan=read(LABEL), today=TODAY, now=NOW, actor=FANNY)
-
-
 def test_a_line_cannot_be_rewritten(session: Session, definition_id: UUID) -> None:
     line = receive(session, open_one(session), box(LABEL))
     row = session.get_one(ReceptionLine, line.id)
@@ -258,15 +239,6 @@ def test_deliveries_are_listed_newest_first_with_their_boxes(session: Session, d
     assert [found.id for found in [*first, *rest]] == receptions[::-1]
     assert rest[0].line_count == 2
     assert queries.count_outcomes(session, receptions[0]) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 1}
-
-
-def test_a_verdict_takes_at_most_six_statements(session: Session, definition_id: UUID) -> None:
-    make_unit(session, definition_id, serial_number="S1")
-
-    for raw, purpose in ((LABEL, Purpose.RECEIVE), (SERIAL_LABEL, Purpose.USE), ("hello", Purpose.RECEIVE)):
-        with counted(session) as statements:
-            service.check(session, scan=read(raw), today=TODAY, now=NOW, actor=ALICE, purpose=purpose)
-        assert 1 <= len(statements) <= 6, statements
 
 
 def test_receiving_takes_at_most_twelve_statements_whatever_is_stored(session: Session, definition_id: UUID) -> None:

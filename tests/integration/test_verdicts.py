@@ -21,6 +21,7 @@ from tests.stock import (
     make_manufacturer,
     make_unit,
 )
+from tracker.checks import service as checks
 from tracker.derogations.rules import DecisionKind, DerogationKind
 from tracker.devices import queries as devices
 from tracker.devices import service as device_service
@@ -28,7 +29,7 @@ from tracker.devices.models import Device, Hold
 from tracker.devices.rules import Event, HoldCause, ReasonMissing, UnitState
 from tracker.findings.rules import Outcome
 from tracker.lots import service as lots
-from tracker.reception import queries, service
+from tracker.reception import queries
 from tracker.reception.models import ReceptionLine
 from tracker.verdicts import queries as verdicts
 from tracker.verdicts.queries import Question, ReadingMissing
@@ -341,7 +342,7 @@ def test_many_labels_of_our_own_cost_one_statement_more(session: Session, defini
 
 
 def ask_to_use(session: Session, raw: str) -> list[str]:
-    found = service.check(session, scan=read(raw), today=TODAY, now=NOW, actor=CHARLIE, purpose=Purpose.USE)
+    found = checks.check(session, scan=read(raw), today=TODAY, now=NOW, actor=CHARLIE, purpose=Purpose.USE)
     return [found.verdict.outcome.value, *(finding.code for finding in found.verdict.findings)]
 
 

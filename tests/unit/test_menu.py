@@ -30,7 +30,7 @@ def test_names_are_in_the_readers_language() -> None:
         ("vigilance.show", ["/vigilance.index"]),
         ("documents.show", []),
         ("reception.show", ["/reception.index"]),
-        ("reception.check", ["/reception.check"]),
+        ("checks.ask", ["/checks.ask"]),
         ("closings.show", ["/reception.index"]),
         ("chronicle.show", ["/stock.index"]),
         ("lots.index", ["/lots.index"]),

@@ -1,4 +1,4 @@
-"""The bench, the check of a device, entry by hand: through the pages."""
+"""The bench and entry by hand, through the pages."""
 
 import io
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from scanners.symbols import code128, datamatrix
-from tests.hospital import ALICE, CHARLIE, ERIC, FANNY, GUY, HOSPITAL_A, HOSPITAL_B
-from tests.stock import GTIN, REFERENCE, a_hold, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A, HOSPITAL_B
+from tests.stock import GTIN, REFERENCE, make_definition, make_derogation, make_manufacturer
 from tests.web.conftest import Person
 from tracker import clock, db
 from tracker.derogations.rules import DerogationKind
@@ -71,14 +71,6 @@ def test_a_typed_box_is_not_read_again(person: LogIn, bench: UUID) -> None:
 
     assert "definition-unknown" in alice.get(f"/receptions/{bench}").text
     assert alice.post(f"/receptions/{bench}/by-hand", {"lot": "A1"}).status_code == 422
-
-
-def test_a_pharmacist_may_ask_either_question(person: LogIn, bench: UUID) -> None:
-    alice = person(ALICE)
-
-    assert "unit-label-needed" in alice.post("/scan", {"raw": LABEL, "purpose": "use"}).text
-    assert "unit-label-needed" not in alice.post("/scan", {"raw": LABEL, "purpose": "receive"}).text
-    assert "unit-label-needed" not in alice.post("/scan", {"raw": LABEL, "purpose": "nonsense"}).text
 
 
 def test_the_script_gets_the_card_alone(person: LogIn, bench: UUID, database: db.Database) -> None:
@@ -281,41 +273,6 @@ def test_a_surgeon_sees_no_bench(person: LogIn, bench: UUID) -> None:
 
     assert charlie.get("/receptions").status_code == 403
     assert charlie.post(f"/receptions/{bench}/lines", {"raw": LABEL}).status_code == 403
-
-
-def test_a_surgeon_asks_whether_a_device_may_be_used(person: LogIn, bench: UUID, database: db.Database) -> None:
-    with db.transaction(database, HOSPITAL_A) as session:
-        definition_id = make_definition(session, reference="R2", udi_di=None)
-        good = make_unit(session, definition_id)
-        held = make_unit(session, definition_id, hold=a_hold())
-    charlie = person(CHARLIE)
-
-    answers = {unit.number: charlie.fragment("/scan", {"raw": unit.number}).text for unit in (good, held)}
-
-    assert "derogation-none" in answers[good.number]
-    assert "unit-on-hold" in answers[held.number]
-    assert "May I use it?" in charlie.get("/scan").text
-    assert "unit-label-needed" in charlie.post("/scan", {"raw": LABEL}).text
-
-
-def test_the_check_writes_nothing_and_answers_a_patients_label(
-    person: LogIn, bench: UUID, database: db.Database
-) -> None:
-    alice = person(ALICE)
-
-    accepted = alice.fragment("/scan", {"raw": LABEL})
-    patient = alice.post("/scan", {"raw": PATIENT})
-
-    assert 'data-outcome="accepted"' in accepted.text
-    assert "patient-label" in patient.text
-    assert "EXEMPLE" not in patient.text
-    assert alice.post("/scan", {"raw": ""}).status_code == 422
-    assert count(database, Device) == count(database, ReceptionLine) == 0
-
-
-@pytest.mark.parametrize("actor", [ERIC, FANNY])
-def test_who_has_no_device_in_hand_has_no_check_page(person: LogIn, actor: object) -> None:
-    assert person(actor).get("/scan").status_code == 403
 
 
 def test_the_bench_shows_the_last_scans_and_leads_to_the_others(person: LogIn, bench: UUID) -> None:

@@ -13,16 +13,18 @@ from scanners import Scan, Standard, Status, Udi
 from scanners.readers.wedge import Profile
 from tracker import clock, http
 from tracker.actor import Permission
+from tracker.checks import service as checks
+from tracker.checks.forms import read_label
 from tracker.db import Session
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.findings.rules import Outcome, worded
-from tracker.reception import forms, service
+from tracker.reception import service
 from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival
 from tracker.verdicts.queries import Assessment, Box
 from tracker.verdicts.rules import Purpose
 from tracker.workstations import queries as workstations
-from tracker.workstations.rules import Reader
+from tracker.workstations.rules import MAX_RAW_LENGTH, Reader
 
 api = APIBlueprint(
     "reception_api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="goods-in")], abp_security=[{"token": []}]
@@ -34,7 +36,7 @@ _TEXT = r"^[^\x00-\x1f\x7f-\x9f]*$"
 class ScanBody(BaseModel):
     """A text as a reader sent it."""
 
-    text: str = Field(max_length=forms.MAX_RAW_LENGTH, description="Control characters included")
+    text: str = Field(max_length=MAX_RAW_LENGTH, description="Control characters included")
     purpose: Purpose = Field(default=Purpose.RECEIVE, description="May it come in, or may it be used")
     group_separator_known: bool = Field(default=False, description="The reader is known to pass GS (ASCII 29) on")
     workstation_id: UUID | None = Field(default=None, description="Whose calibration the text is read by")
@@ -67,7 +69,7 @@ class LineBody(BaseModel):
     id: UUID = Field(description="Made by the client; the same id again is the same box")
     text: str | None = Field(
         default=None,
-        max_length=2 * forms.MAX_RAW_LENGTH,
+        max_length=2 * MAX_RAW_LENGTH,
         description="Two symbols of one unit: a line feed between them",
     )
     typed: TypedBody | None = None
@@ -89,7 +91,7 @@ class LineBody(BaseModel):
         typed = self.typed or TypedBody()
         is_scanned = self.text is not None or self.typed is None
         box = Box(
-            scan=forms.read_label(reader, self.text or "", today=today).scan if is_scanned else None,
+            scan=read_label(reader, self.text or "", today=today).scan if is_scanned else None,
             entry_method=EntryMethod.SCANNED if is_scanned else EntryMethod.MANUAL,
             typed=typed.udi(),
             definition_id=typed.definition_id,
@@ -295,9 +297,7 @@ def create_scan(body: ScanBody) -> dict[str, object]:
     today = clock.paris_day(now)
     with http.reading() as session:
         read = _reader(session, body).read(body.text, today=today).scan
-        found = service.check(
-            session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose
-        )
+        found = checks.check(session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose)
     return _scan_answer(read, found)
 
 

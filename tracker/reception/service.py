@@ -1,4 +1,4 @@
-"""Actions of the bench: judge boxes, receive them, take back a scan that was a mistake.
+"""Actions of the bench: judge boxes and receive them, take back a scan that was a mistake.
 
 A verdict takes at most six statements and receiving at most twelve, whatever is stored and however many boxes come at
 once; tests count them. A refused box leaves a line and an entry in the trail. The label of a patient leaves nothing at
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from scanners import Scan, Status
+from scanners import Status
 from tracker import db
 from tracker.actor import Actor, Permission
 from tracker.arrivals import queries as deliveries
@@ -24,10 +24,10 @@ from tracker.arrivals import service as delivery_service
 from tracker.arrivals.queries import Said
 from tracker.arrivals.rules import Came
 from tracker.audit import service as audit
+from tracker.checks.rules import check_not_empty
 from tracker.db import DirectStatement
 from tracker.devices import service as device_service
 from tracker.devices.rules import (
-    EntryMethod,
     Event,
     HoldCause,
     Identity,
@@ -53,12 +53,6 @@ class PatientLabelScanned(RuleRefused):
     code = "patient-label"
 
 
-class ScanEmpty(InvalidInput):
-    """Nothing was scanned or typed."""
-
-    code = "scan-empty"
-
-
 class PackToCount(RuleRefused):
     """The code is that of a pack, and nobody said how many units it holds; nothing was written."""
 
@@ -81,29 +75,6 @@ class LineCorrected(Conflict):
     """Somebody else took this scan back already."""
 
     code = "reception-line-corrected"
-
-
-def check(
-    session: Session, *, scan: Scan, today: date, now: datetime, actor: Actor, purpose: Purpose = Purpose.RECEIVE
-) -> Assessment:
-    """Return the verdict on a scan and write nothing.
-
-    Raises:
-        NotPermitted: the actor may not ask.
-        ScanEmpty: nothing was scanned.
-    """
-    actor.require(Permission.UNIT_CHECK)
-    _check_not_empty(scan)
-    return verdicts.assess(session, Box(scan, EntryMethod.SCANNED), purpose=purpose, today=today, now=now)
-
-
-def _check_not_empty(scan: Scan) -> None:
-    if scan.status is Status.UNKNOWN and not scan.raw.strip():
-        raise ScanEmpty(
-            N_("Nothing was scanned."),
-            fields={"raw": N_("Scan the label, or type its code.")},
-            next_step=N_("Scan the label, or type its code."),
-        )
 
 
 MOST_BOXES = 500
@@ -290,7 +261,7 @@ def _check_kept(box: Box) -> None:
     if box.scan.status is Status.PATIENT:
         rule = FINDINGS["patient-label"]
         raise PatientLabelScanned(rule.sentence, next_step=rule.next_step)
-    _check_not_empty(box.scan)
+    check_not_empty(box.scan)
     if box.override:
         check_reason(box.override)
 

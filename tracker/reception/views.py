@@ -1,4 +1,4 @@
-"""Pages of goods-in: deliveries, the bench, entry by hand, the check of a device."""
+"""Pages of goods-in: deliveries, the bench, entry by hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,11 @@ from werkzeug.wrappers import Response
 
 from scanners import Scan, Status, Udi
 from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
-from scanners.readers.isolation import read_isolated
-from scanners.readers.reading import ImageReading
 from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.arrivals import queries as deliveries
 from tracker.catalogue import queries as catalogue
+from tracker.checks.forms import PhotoDoubtful, SeenSymbol, read_label, read_sent_codes
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
@@ -26,8 +25,8 @@ from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival, PackToCount, PatientLabelScanned
 from tracker.upkeep import service as upkeep
 from tracker.upkeep.forms import sent_photo
-from tracker.verdicts.queries import Assessment, Box
-from tracker.verdicts.rules import Purpose, is_overridable
+from tracker.verdicts.queries import Box
+from tracker.verdicts.rules import is_overridable
 from tracker.workstations import queries as workstations
 from tracker.workstations.forms import chosen_workstation, sent_presses
 from tracker.workstations.rules import Capture, Reader, keyed_text
@@ -77,7 +76,7 @@ class Pending:
     sentence: str
     next_step: str
     announced: str = ""
-    symbols: tuple[forms.SeenSymbol, ...] = ()
+    symbols: tuple[SeenSymbol, ...] = ()
 
 
 def _worded(findings: tuple[Finding, ...]) -> tuple[WordedFinding, ...]:
@@ -140,7 +139,7 @@ def _read_again(line: LineView) -> Scan | None:
     text, today = line.raw_scan.decode("utf-8", "surrogatepass"), clock.paris_day(line.at)
     if line.entry_method is EntryMethod.PHOTO:
         return read_symbols(text.split(SYMBOL_SEPARATOR), reference_date=today)
-    return forms.read_label(line.reader, text, today=today, keyed=line.keyed).scan
+    return read_label(line.reader, text, today=today, keyed=line.keyed).scan
 
 
 def _patient_card() -> Card:
@@ -230,7 +229,7 @@ def receive(reception_id: UUID) -> Response:
     except PackToCount as error:
         shown = [_pack_to_count(reception_id, raw, error)]
     except (InvalidInput, Conflict, RuleRefused) as error:
-        if not isinstance(error, forms.PhotoDoubtful) or not error.symbols:
+        if not isinstance(error, PhotoDoubtful) or not error.symbols:
             return http.answer_error(error) if http.wants_fragment() else _bench(reception_id, error=error, value=raw)
         shown = [_choice(reception_id, error)]
     if http.wants_fragment():
@@ -251,7 +250,7 @@ def _pack_to_count(reception_id: UUID, raw: str, error: PackToCount) -> Pending:
     return Pending("pack", reception_id, raw, http.error_sentence(error), http.sentence(error.next_step), announced)
 
 
-def _choice(reception_id: UUID, error: forms.PhotoDoubtful) -> Pending:
+def _choice(reception_id: UUID, error: PhotoDoubtful) -> Pending:
     next_step = _("Tick those that stand on one box, receive it, then tick those of the next one.")
     return Pending("choice", reception_id, "", http.error_sentence(error), next_step, symbols=error.symbols)
 
@@ -357,21 +356,13 @@ def correct(reception_id: UUID, box_id: UUID) -> Response:
 
 def _read_request(raw: str, now: datetime) -> tuple[Capture, EntryMethod]:
     """Return what the request carries: the photo where there is one, else the text."""
-    photo = request.files.get("photo")
     today = clock.paris_day(now)
-    chosen = request.form.getlist("symbol")
-    if chosen:
-        return Capture(forms.read_chosen(chosen, today=today), Reader()), EntryMethod.PHOTO
-    if photo is not None and photo.filename:
-        read = forms.read_photo(photo.read(), today=today, reader=_read_image)
+    read = read_sent_codes(today=today)
+    if read is not None:
         return Capture(read, Reader()), EntryMethod.PHOTO
     with http.reading() as session:
         reader = workstations.find_reader(session, chosen_workstation())
-    return forms.read_label(reader, raw, today=today, keyed=keyed_text(sent_presses())), EntryMethod.SCANNED
-
-
-def _read_image(content: bytes) -> ImageReading:
-    return read_isolated(content, timeout_seconds=forms.PHOTO_SECONDS)
+    return read_label(reader, raw, today=today, keyed=keyed_text(sent_presses())), EntryMethod.SCANNED
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -442,59 +433,3 @@ def _receive_by_hand(reception_id: UUID, form: forms.EntryForm, line: LineView |
             upkeep.keep_photo_of_refused(
                 session, first.id, subject=subject, photo=photo, actor=actor, now=now, today=today
             )
-
-
-@bp.route("/scan", methods=["GET", "POST"])
-@http.requires(Permission.UNIT_CHECK)
-def check() -> Response:
-    """Say whether a device may be received or used, and write nothing."""
-    purpose = _purpose()
-    if request.method == "GET":
-        return _check_page(purpose)
-    raw, now = request.form.get("raw", ""), clock.utc_now()
-    try:
-        read = _read_request(raw, now)[0].scan
-        with http.reading() as session:
-            found = service.check(
-                session, scan=read, today=clock.paris_day(now), now=now, actor=http.current_actor(), purpose=purpose
-            )
-    except InvalidInput as error:
-        return http.answer_error(error) if http.wants_fragment() else _check_page(purpose, error=error, value=raw)
-    card = _card_of_check(found, read)
-    return make_response(_fragment(card)) if http.wants_fragment() else _check_page(purpose, card=card)
-
-
-def _purpose() -> Purpose:
-    asked = request.values.get("purpose", "")
-    if asked in set(Purpose):
-        return Purpose(asked)
-    return Purpose.RECEIVE if http.current_actor().can(Permission.RECEPTION_WRITE) else Purpose.USE
-
-
-def _card_of_check(found: Assessment, read: Scan) -> Card:
-    definition = found.definition
-    return Card(
-        outcome=found.verdict.outcome,
-        findings=_worded(found.verdict.findings),
-        subject=_subject(definition.designation, definition.manufacturer_name) if definition else "",
-        details=()
-        if read.status is Status.PATIENT
-        else _details(found.udi, definition.reference if definition else None),
-        unit_number=found.unit.number if found.unit else None,
-    )
-
-
-def _check_page(
-    purpose: Purpose, *, card: Card | None = None, error: TraceError | None = None, value: str = ""
-) -> Response:
-    page = render_template(
-        "reception/check.html",
-        purpose=purpose.value,
-        cards=[card] if card else [],
-        request_id=db.new_id(),
-        value=value,
-        error=http.error_sentence(error) if error else "",
-        error_next=http.sentence(error.next_step) if error else "",
-        **_card_context(),
-    )
-    return make_response(page, http.status_of(error) if error else 200)

@@ -8,7 +8,7 @@ import pytest
 from scanners import Status
 from scanners.readers.reading import ImageReading, Symbol
 from tests.stock import GTIN
-from tracker.reception.forms import PhotoDoubtful, PhotoUnread, read_photo
+from tracker.checks.forms import PhotoDoubtful, PhotoUnread, read_photo
 
 TODAY = date(2026, 3, 2)
 PATIENT = "IS010000000000000000000000S1280129999999969S21.2.250.1.213.1.4.10S3MARIE\x1dS4EXEMPLE\x1dS5FS612-12-1980"

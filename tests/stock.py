@@ -17,8 +17,9 @@ from tracker.derogations.models import Decision, Derogation, ScopeEntry
 from tracker.derogations.rules import DecisionKind, DerogationKind, Domain
 from tracker.devices import queries
 from tracker.devices.queries import UnitView
-from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, NewUnit, Receipt, UnitState
+from tracker.devices.rules import EntryMethod, Event, HoldCause, NewHold, UnitState
 from tracker.receipts import service as receipts
+from tracker.receipts.rules import NewUnit, Receipt
 from tracker.terms.rules import ScopeChangeKind
 
 GTIN = "03700000000013"

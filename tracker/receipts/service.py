@@ -13,7 +13,8 @@ from tracker.actor import Actor
 from tracker.audit import service as audit
 from tracker.db import DirectStatement
 from tracker.devices import rules
-from tracker.devices.rules import CreatedUnit, Receipt, UnitState
+from tracker.devices.rules import CreatedUnit, UnitState
+from tracker.receipts.rules import Receipt
 
 _CREATE = DirectStatement(
     text(

@@ -32,13 +32,12 @@ from tracker.devices.rules import (
     HoldCause,
     Identity,
     NewHold,
-    NewUnit,
-    Receipt,
     check_reason,
 )
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, check_same_request
 from tracker.findings.rules import FINDINGS, Outcome
 from tracker.receipts import service as receipts_service
+from tracker.receipts.rules import NewUnit, Receipt
 from tracker.reception import queries, rules
 from tracker.reception.models import Correction
 from tracker.reception.queries import LineView

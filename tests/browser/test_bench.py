@@ -122,6 +122,31 @@ def cut_and_come_back(walker: Walker) -> None:
     expect(walker.page.locator('[data-outcome="accepted"]')).to_have_count(accepted + 10)
 
 
+def test_the_codes_of_one_label_wait_for_the_last_one_whatever_comes_between(
+    browser: Browser, hospital: Hospital
+) -> None:
+    walker = Walker(browser, hospital.installation.address, DESK, walk="banc-trois-codes")
+    open_delivery(walker, "Trois codes")
+    question = walker.page.locator('[data-pending="half"]')
+
+    walker.scan("]C110T3")  # as fast as that, the page's script may not be there yet
+    walker.scan(PATIENT)
+    expect(walker.newest_card()).to_contain_text("étiquette d’un patient")
+    expect(question).to_have_count(1)
+    walker.scan("]C117401231")
+    expect(question).to_have_attribute("data-pending-raw", "]C110T3\n]C117401231")
+    walker.page.reload()
+    expect(question).to_have_count(1)
+    walker.scan("DEMO-INS-M12")
+    expect(walker.newest_card().get_by_role("heading", name="Accepté")).to_be_visible()
+
+    expect(question).to_have_count(0)
+    (line,) = lines_of(hospital, "Trois codes")
+    assert (line.lot_number, str(line.expiration_date)) == ("T3", "2040-12-31")
+    assert kept(walker) == "[]"
+    walker.close()
+
+
 def test_scans_outlive_a_reload_and_a_log_out(browser: Browser, hospital: Hospital) -> None:
     walker = Walker(browser, hospital.installation.address, TELEPHONE, walk="banc-mobile")
     open_delivery(walker, "Après la déconnexion")

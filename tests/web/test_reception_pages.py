@@ -332,6 +332,65 @@ def test_a_half_after_the_half_of_another_box_waits_for_its_own_other_code(
     assert sorted(line.outcome.value for line in lines(database, bench)) == ["accepted", "refused"]
 
 
+def test_a_plain_reference_is_the_other_code_of_a_lot(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice, lot = person(ALICE), "]C11740013110A1"
+
+    answer = alice.fragment(f"/receptions/{bench}/lines", {"first": lot, "raw": REFERENCE})
+
+    assert 'data-outcome="accepted"' in answer.text
+    (line,) = lines(database, bench)
+    assert (line.lot_number, line.raw_scan) == ("A1", f"{lot}\n{REFERENCE}".encode())
+    assert f"{line.unit_number}" in alice.get(f"/receptions/{bench}").text
+
+
+def test_a_label_of_three_codes_makes_one_unit(person: LogIn, bench: UUID, database: db.Database) -> None:
+    alice, lot, end, device = person(ALICE), "]C110A1", "]C117400131", f"]C101{GTIN}"
+
+    waiting = alice.fragment(f"/receptions/{bench}/lines", {"first": lot, "raw": end})
+    # A form sends a line end as two characters, as the script's does.
+    done = alice.fragment(f"/receptions/{bench}/lines", {"first": f"{lot}\r\n{end}", "raw": device})
+
+    assert f'data-pending-raw="{lot}\n{end}"' in waiting.text
+    assert 'data-outcome="accepted"' in done.text
+    (line,) = lines(database, bench)
+    assert (line.lot_number, str(line.expiration_date)) == ("A1", "2040-01-31")
+    assert line.raw_scan == f"{lot}\n{end}\n{device}".encode()
+
+
+@pytest.mark.parametrize("half", [f"]C101{GTIN}", "]C11740013110A1"])
+def test_a_half_waits_on_when_a_code_that_nobody_can_read_comes_after_it(
+    person: LogIn, bench: UUID, database: db.Database, half: str
+) -> None:
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"first": half, "raw": "\x02what is this?"})
+
+    assert f'data-pending-raw="{half}"' in answer.text
+    (line,) = lines(database, bench)
+    assert (line.outcome.value, line.raw_scan) == ("refused", b"\x02what is this?")
+
+
+def test_a_half_waits_on_when_a_patients_label_comes_after_it(person: LogIn, bench: UUID) -> None:
+    answer = person(ALICE).fragment(f"/receptions/{bench}/lines", {"first": f"]C101{GTIN}", "raw": PATIENT})
+
+    assert answer.status_code == 409
+    assert "patient-label" in answer.text
+    assert f'data-pending-raw="]C101{GTIN}"' in answer.text
+
+
+def test_a_pack_after_the_half_of_another_box_is_counted_once(
+    person: LogIn, bench: UUID, database: db.Database
+) -> None:
+    alice, pack = person(ALICE), f"]d201{GTIN}1740013110A1\x1d303"
+    sent = {"first": "]C11740013110H9", "raw": pack, "request_id": str(db.new_id())}
+
+    asked = alice.fragment(f"/receptions/{bench}/lines", sent)
+    done = alice.fragment(f"/receptions/{bench}/lines", {**sent, "count": "3"})
+
+    assert 'data-pending="pack"' in asked.text
+    assert "3 units of one pack" in done.text
+    assert count(database, Device) == 3
+    assert sorted(line.outcome.value for line in lines(database, bench)) == [*["accepted"] * 3, "refused"]
+
+
 def test_a_pack_is_received_once_its_units_are_counted(person: LogIn, bench: UUID, database: db.Database) -> None:
     alice, pack = person(ALICE), f"]d201{GTIN}1740013110A1\x1d305"
 

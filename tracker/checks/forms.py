@@ -1,18 +1,21 @@
-"""What a request carries of a box: the text of a label, or of both its symbols, or a photo of it."""
+"""What a request carries of a box: the text of a label, or of all its symbols, or a photo of it."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 
 from flask import request
 
-from scanners import Scan
+from scanners import Scan, Status, Udi
 from scanners.assemble import SYMBOL_SEPARATOR, read_symbols
 from scanners.combine import combine
 from scanners.readers.isolation import read_isolated
 from scanners.readers.reading import Corners, ImageReading, Symbol
+from tracker.checks.rules import is_half, names_device
 from tracker.errors import N_, InvalidInput
+from tracker.verdicts.queries import as_reference
 from tracker.workstations.rules import MAX_RAW_LENGTH, Capture, Reader
 
 _PHOTO_SECONDS = 12.0
@@ -50,15 +53,36 @@ class PhotoDoubtful(InvalidInput):
 
 
 def read_label(reader: Reader, text: str, *, today: date, keyed: str = "") -> Capture:
-    """Read the text of one symbol, or of the two symbols of one unit, in either order.
+    """Read the text of one symbol, or of all symbols of one unit, in any order.
 
     The physical keys are those of the last symbol.
     """
-    first, separator, second = text.partition(SYMBOL_SEPARATOR)
-    if not (separator and first.strip() and second.strip()):
+    *earlier, last = text.split(SYMBOL_SEPARATOR)
+    if not earlier or not all(one.strip() for one in (*earlier, last)):
         return reader.read(text, today=today, keyed=keyed)
-    last = reader.read(second, today=today, keyed=keyed)
-    return replace(last, scan=combine(reader.read(first, today=today).scan, last.scan))
+    capture = reader.read(last, today=today, keyed=keyed)
+    scans = (*(reader.read(one, today=today).scan for one in earlier), capture.scan)
+    return replace(capture, scan=reduce(_join, scans))
+
+
+def _join(first: Scan, second: Scan) -> Scan:
+    """Combine two symbols; after a code that names no device, a plain text is the reference, as it is by itself."""
+    reference = as_reference(second) if second.status is Status.UNKNOWN else None
+    if reference is not None and is_half(first) and not names_device(first):
+        second = replace(second, status=Status.OK, udi=Udi(reference=reference))
+    return combine(first, second)
+
+
+def read_apart(reader: Reader, text: str, *, today: date) -> list[Scan]:
+    """Read the last symbol by itself, after those before it, where there are any."""
+    parts = text.rsplit(SYMBOL_SEPARATOR, 1)
+    return [read_label(reader, part, today=today).scan for part in parts]
+
+
+def joined_symbols(first: str, raw: str) -> str:
+    """Return what was scanned, after the first codes of its label. A form sends line ends as two characters."""
+    first, raw = (text.replace("\r\n", SYMBOL_SEPARATOR) for text in (first, raw))
+    return f"{first}{SYMBOL_SEPARATOR}{raw}" if first and raw.strip() and first != raw else raw
 
 
 def read_sent_codes(*, today: date) -> Scan | None:

@@ -1,9 +1,11 @@
 """What the bench decides about scans before there is a verdict: halves of a label, units of a pack. Pure."""
 
 import hashlib
+from collections.abc import Sequence
 from uuid import UUID
 
 from scanners import Scan, Status
+from tracker.checks.rules import is_half
 
 _KEPT_BITS = 64
 
@@ -27,15 +29,16 @@ def id_in_pack(line_id: UUID, place: int) -> UUID:
     return UUID(int=line_id.int >> _KEPT_BITS << _KEPT_BITS | random)
 
 
-def is_half(scan: Scan) -> bool:
-    """Test whether a code says only one half of a unit: which device, or which lot and date.
+def place_of_half(scans: Sequence[Scan]) -> int | None:
+    """Return which of two scans that are not of one label waits for its own other code; None where neither does.
 
-    HIBC and GS1 labels may carry the device identifier and the production data in two symbols (ANSI/HIBC 2.6 section
-    2.3; GS1 General Specifications section 4.2).
+    A half waits on when nothing can be read of what followed it; what followed it waits where it is itself a half.
     """
-    if scan.status is not Status.OK or scan.udi is None or scan.unit_number is not None:
-        return False
-    udi = scan.udi
-    names_device = udi.udi_di is not None or udi.reference is not None
-    names_unit = udi.lot is not None or udi.serial is not None or udi.software_version is not None
-    return names_device is not names_unit or not (names_device or names_unit)
+    if is_stray(scans):
+        return 0
+    return 1 if is_half(scans[-1]) else None
+
+
+def is_stray(scans: Sequence[Scan]) -> bool:
+    """Test whether nothing can be read of the code that followed another one."""
+    return len(scans) > 1 and scans[-1].status is Status.UNKNOWN

@@ -16,7 +16,15 @@ from tracker import clock, db, http
 from tracker.actor import Permission
 from tracker.arrivals import queries as deliveries
 from tracker.catalogue import queries as catalogue
-from tracker.checks.forms import PhotoDoubtful, SeenSymbol, read_label, read_sent_codes
+from tracker.checks.forms import (
+    PhotoDoubtful,
+    SeenSymbol,
+    joined_symbols,
+    read_apart,
+    read_label,
+    read_sent_codes,
+)
+from tracker.checks.rules import is_half, names_device
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused, TraceError
 from tracker.findings.rules import Outcome, WordedFinding, worded
@@ -152,7 +160,7 @@ def index() -> Response:
     """Show the deliveries, newest first."""
     before = request.args.get("before", type=int)
     with http.transaction() as session:
-        found = queries.list_receptions(session, before=_number(before), limit=PAGE_LENGTH + 1)
+        found = queries.list_receptions(session, before=before and max(0, min(before, 10**12)), limit=PAGE_LENGTH + 1)
         awaited = queries.list_awaited(session, limit=BENCH_LENGTH) if before is None else ()
     shown = found[:PAGE_LENGTH]
     older = url_for("reception.index", before=shown[-1].number) if len(found) > PAGE_LENGTH else None
@@ -160,10 +168,6 @@ def index() -> Response:
     return make_response(
         render_template("reception/index.html", receptions=shown, awaited=awaited, older=older, newest=newest)
     )
-
-
-def _number(before: int | None) -> int | None:
-    return None if before is None else max(0, min(before, 10**12))
 
 
 @bp.get("/receptions/<uuid:reception_id>")
@@ -224,7 +228,8 @@ def receive(reception_id: UUID) -> Response:
         shown = _receive(reception_id, raw)
     except PatientLabelScanned as error:
         if http.wants_fragment():
-            return make_response(_fragment(_patient_card()), http.status_of(error))
+            waiting = [_fragment(card) for card in _still_waiting(reception_id)]
+            return make_response("".join([_fragment(_patient_card()), *waiting]), http.status_of(error))
         return _bench(reception_id, error=error, first=_patient_card())
     except PackToCount as error:
         shown = [_pack_to_count(reception_id, raw, error)]
@@ -241,8 +246,7 @@ def receive(reception_id: UUID) -> Response:
 
 def _raw_of_request() -> str:
     """Return what was scanned; after the first half of a label, both symbols."""
-    first, raw = request.form.get("first", ""), request.form.get("raw", "")
-    return f"{first}{SYMBOL_SEPARATOR}{raw}" if first and raw.strip() and first != raw else raw
+    return joined_symbols(request.form.get("first", ""), request.form.get("raw", ""))
 
 
 def _pack_to_count(reception_id: UUID, raw: str, error: PackToCount) -> Pending:
@@ -263,9 +267,8 @@ def _fragment(card: Card | Pending) -> str:
 def _receive(reception_id: UUID, raw: str) -> list[Card | Pending]:
     now = clock.utc_now()
     line_id = http.read_request_id(request.form.get("request_id"))
-    earlier = _uuid(request.form.get("from_line"))
     count = request.form.get("count", type=int)
-    if earlier is not None:
+    if (earlier := _uuid(request.form.get("from_line"))) is not None:
         with http.transaction() as session:
             line = queries.get_line(session, earlier)
         reading, override = request.form.get("reading", type=int), request.form.get("override", "")
@@ -273,44 +276,49 @@ def _receive(reception_id: UUID, raw: str) -> list[Card | Pending]:
         return [_card_of_lines(_take(reception_id, [Arrival(line_id, box)], now))]
     arrived, method = _read_request(raw, now)
     read = arrived.scan
-    if rules.is_half(read) and request.form.get("alone") != "1" and count is None:
+    apart = read_apart(arrived.reader, raw, today=clock.paris_day(now))
+    waits = is_half(read) and request.form.get("alone") != "1" and count is None
+    if waits and not rules.is_stray(apart):
         return [_half(reception_id, raw, read)]
-    if read.status is Status.INVALID and SYMBOL_SEPARATOR in raw:
-        return _receive_apart(reception_id, raw, line_id=line_id, reader=arrived.reader, now=now)
+    if waits or (read.status is Status.INVALID and len(apart) > 1):
+        boxes = [Box(one, method, reader=arrived.reader) for one in apart]
+        boxes[-1] = replace(boxes[-1], count=count)
+        half = rules.place_of_half(apart)
+        return _receive_apart(reception_id, raw, boxes, half=half, line_id=line_id, now=now)
     box = Box(read, method, count=count, reader=arrived.reader, keyed=arrived.keyed)
     return [_card_of_lines(_take(reception_id, [Arrival(line_id, box)], now))]
 
 
 def _receive_apart(
-    reception_id: UUID, raw: str, *, line_id: UUID, reader: Reader, now: datetime
+    reception_id: UUID, raw: str, boxes: list[Box], *, half: int | None, line_id: UUID, now: datetime
 ) -> list[Card | Pending]:
-    """Receive two symbols that are of two labels, newest first; a second one that is a half waits for its own other."""
-    boxes = _apart(reader, raw, now)
-    last = boxes[-1].scan
-    waits = last is not None and rules.is_half(last)
-    arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(boxes[: 2 - waits])]
-    cards: list[Card | Pending] = [_card_of_line(line) for line in reversed(_take(reception_id, arrivals, now))]
-    if last is None or not waits:
-        return cards
-    return [_half(reception_id, raw.split(SYMBOL_SEPARATOR, 1)[1], last), *cards]
+    """Receive symbols that are of two labels, newest first; the half among them waits for its own other code."""
+    judged = [box for place, box in enumerate(boxes) if place != half]
+    arrivals = [Arrival(rules.id_in_pack(line_id, place), box) for place, box in enumerate(judged)]
+    lines = _take(reception_id, arrivals, now)
+    cards: list[Card | Pending] = [_card_of_lines(lines[len(judged) - 1 :])]
+    cards += [_card_of_line(line) for line in lines[: len(judged) - 1]]
+    if half is not None and (read := boxes[half].scan) is not None:
+        cards.insert(0, _half(reception_id, raw.rsplit(SYMBOL_SEPARATOR, 1)[half], read))
+    return cards
+
+
+def _still_waiting(reception_id: UUID) -> list[Pending]:
+    """Return the half that a patient's label was scanned after: it waits on."""
+    first = joined_symbols("", request.form.get("first", ""))
+    read = read_label(Reader(), first, today=clock.paris_day(clock.utc_now())).scan
+    return [_half(reception_id, first, read)] if is_half(read) else []
 
 
 def _half(reception_id: UUID, raw: str, read: Scan) -> Pending:
-    names_device = read.udi is not None and (read.udi.udi_di or read.udi.reference)
-    sentence = _("This code names the device.") if names_device else _("This code gives the lot or the date.")
+    sentence = _("This code names the device.")
+    if not names_device(read):
+        sentence = _("This code gives the lot or the date.")
     next_step = _("Scan the other code of the same box. Nothing was written yet.")
     return Pending("half", reception_id, raw, sentence, next_step)
 
 
-def _apart(reader: Reader, raw: str, now: datetime) -> list[Box]:
-    """Return two symbols that do not belong together, each by itself."""
-    today = clock.paris_day(now)
-    reads = [reader.read(text, today=today).scan for text in raw.split(SYMBOL_SEPARATOR, 1)]
-    return [Box(read, EntryMethod.SCANNED, reader=reader) for read in reads]
-
-
 def _box_again(line: LineView) -> Box:
-    """Return the box of an earlier line, read as it was read then."""
     return Box(_read_again(line), line.entry_method, reader=line.reader, keyed=line.keyed)
 
 

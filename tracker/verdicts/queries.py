@@ -222,7 +222,7 @@ def udi_of(box: Box) -> Udi:
             )
         read = scan.readings[box.reading]
     elif scan.status is Status.UNKNOWN:
-        read = Udi(reference=_as_reference(scan))
+        read = Udi(reference=as_reference(scan))
     ends = [end for end in (read.expiration_date, typed.expiration_date) if end is not None]
     return replace(
         read,
@@ -233,7 +233,7 @@ def udi_of(box: Box) -> Udi:
     )
 
 
-def _as_reference(scan: Scan) -> str | None:
+def as_reference(scan: Scan) -> str | None:
     """Return a text of no known standard as a reference to search, None where no reference looks like it."""
     text = scan.content
     return text.strip() if text.isprintable() and 0 < len(text) <= _LONGEST_REFERENCE else None

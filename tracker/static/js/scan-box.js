@@ -24,7 +24,7 @@ class ScanBox {
     this.queue = []; // scans wait here for their turn
     this.isSending = false;
     this.keepsFor = form.dataset.keep; // who scans, where scans outlive the page
-    this.pending = null; // the last answer, where it asks for a second code or for a number of units
+    this.pending = null; // what the last answer asks: a second code, a number of units
     this.open = new Set(); // scans without an answer
     this.lastKeyAt = 0;
     this.keys = new Keys(this.input);
@@ -32,6 +32,7 @@ class ScanBox {
     form.querySelector("[data-scan-shortcut]").hidden = false;
     form.addEventListener("submit", (event) => this.readSubmit(event));
     if (this.results) {
+      this.pending = this.shownQuestion();
       form.elements.photo?.addEventListener("change", () => this.takePhoto());
       this.results.addEventListener("submit", (event) => this.takeStep(event));
       this.showSoundButton();
@@ -148,7 +149,7 @@ class ScanBox {
   async post(scan) {
     const body = new FormData(this.form);
     if (this.pending?.kind === "half" && !scan.first) {
-      scan.first = this.pending.scan.raw;
+      scan.first = this.pending.raw;
     }
     const sent = { request_id: scan.id, keys: scan.keys, first: scan.first ?? "", count: scan.count ?? "" };
     sent[this.form.dataset.rawName] = scan.raw;
@@ -226,22 +227,42 @@ class ScanBox {
   showAnswer(scan, parts) {
     this.open.delete(scan);
     parts[0].classList.add("verdict-new");
-    parts[0].dataset.scan = scan.id;
     scan.card.replaceWith(...parts);
     const said = parts.flatMap((part) => [part, ...part.querySelectorAll("[data-outcome]")]);
     const outcome = worst(said.map((part) => part.dataset.outcome));
-    const asked = this.pending;
-    this.pending = parts[0].dataset.pending ? { kind: parts[0].dataset.pending, scan, card: parts[0] } : null;
-    if (asked && (scan.first === asked.scan.raw || (scan.count && scan.raw === asked.scan.raw))) {
-      asked.card.remove();
-      this.settle(asked.scan.id);
-    }
-    if (!this.pending) {
-      this.settle(scan.id);
-    }
+    const question = parts.find((part) => part.dataset.pending);
+    this.takeQuestion(scan, question);
     playOutcome(outcome);
     this.announce(parts, outcome === "refused" || !outcome);
     this.focusUnlessTyping();
+  }
+
+  /** Return the question that the server's own page asks, of a scan that was faster than this script. */
+  shownQuestion() {
+    const card = this.results.querySelector("[data-pending]");
+    const { pending: kind, pendingRaw: raw } = card?.dataset ?? {};
+    return card && { kind, raw, card, scan: { id: "", raw, keys: "" } };
+  }
+
+  /** Take up the question of an answer, if it asks one: the next scan answers it. A half that waits on stays the same. */
+  takeQuestion(scan, card) {
+    const asked = this.pending;
+    const raw = card?.dataset.pendingRaw;
+    const isSame = Boolean(card && asked?.raw === raw);
+    const isAnswered = asked && (scan.first === asked.raw || (scan.count && scan.raw === asked.scan.raw));
+    this.pending = card ? { kind: card.dataset.pending, raw, card, scan: isSame ? asked.scan : scan } : null;
+    if (isSame || isAnswered) {
+      asked.card.remove();
+    }
+    this.settle(isAnswered && !isSame && asked.scan.id);
+    if (this.pending?.scan !== scan) {
+      this.settle(scan.id);
+    } else if (this.keepsFor) {
+      keepScan(scan, this.form.action, this.keepsFor); // with the codes before it, which are settled by now
+    }
+    if (card) {
+      card.dataset.scan = this.pending.scan.id; // its own form settles it
+    }
   }
 
   /** Forget a scan that has its answer. */

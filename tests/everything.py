@@ -54,6 +54,8 @@ from tracker.outbox import service as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.rules import MessageKind, MessageState
 from tracker.outbox.service import NewMessage
+from tracker.outcomes.models import Explantation
+from tracker.outcomes.rules import FailureCause, NewFailure, Stage
 from tracker.publications import service as publications
 from tracker.publications.queries import list_lines
 from tracker.publications.service import NewPublication
@@ -61,6 +63,7 @@ from tracker.recaps import service as recaps
 from tracker.recaps.service import Period
 from tracker.reception import service as bench
 from tracker.reception.queries import LineView
+from tracker.reversals import service as reversals
 from tracker.stocktaking import service as counts
 from tracker.stocktaking.service import NewCount
 from tracker.unidentified import service as unidentified
@@ -169,6 +172,7 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "notice_id": notice,
         "use_id": use,
         "failure_id": make_failure(session, make_unit(session, definition, lot_number="B3").number, patient_id=patient),
+        "explantation_id": _explantation(session, definition, patient_id=patient, derogation_id=derogation),
         "examination_id": session.query(Examination.id).scalar(),
         "operation_id": operation.id,
         "incident_id": incident,
@@ -180,6 +184,14 @@ def one_of_everything(session: Session) -> dict[str, object]:
         "person_id": ALICE.id,
         **_office(session),
     }
+
+
+def _explantation(session: Session, definition: UUID, **ids: UUID) -> UUID:
+    """Implant a unit, take it out again, and return the id of that."""
+    unit = make_unit(session, definition, lot_number="B4")
+    use_id = make_use(session, unit.id, **ids)
+    session.flush()  # the act reads it
+    return make_explantation(session, use_id)
 
 
 def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]:
@@ -202,7 +214,26 @@ def a_busy_day(session: Session, things: Mapping[str, Any]) -> dict[str, object]
     used = devices.get_unit_by_id(session, session.get_one(DeviceUse, things["use_id"]).device_id)
     units = {"released": released, "delivered": delivered, "quarantined": quarantined, "used": used.number}
     explanted = _explanted(session, things)
-    return {**units, "given": given, "explanted": explanted, **_corrected(session, things)}
+    reversed_ = _reversed(session, things)
+    return {**units, "given": given, "explanted": explanted, **_corrected(session, things), **reversed_}
+
+
+def _reversed(session: Session, things: Mapping[str, Any]) -> dict[str, object]:
+    """Record that two units were opened, correct the reason of one, take the other back; take an explantation back."""
+    units = [make_unit(session, things["definition_id"], lot_number="E6") for _one in range(2)]
+    wrong, back = (make_failure(session, unit.number) for unit in units)
+    act = {"why": "entered for the unit beside it", "now": NOW, "today": TODAY}
+    new = NewFailure("", TODAY, Stage.OPENED, FailureCause.DROPPED, CHARLIE.id, THEATRE)
+    right = reversals.amend_failure(session, db.new_id(), failure_id=wrong, new=new, actor=CHARLIE, **act)
+    to = Whereabouts.CHECK
+    reversals.withdraw_failure(session, db.new_id(), failure_id=back, whereabouts=to, actor=ALICE, **act)
+    ids = {"patient_id": things["patient_id"], "derogation_id": things["derogation_id"]}
+    gone = _explantation(session, things["definition_id"], **ids)
+    carried = session.get_one(Explantation, gone).use_id
+    reversals.withdraw_explantation(
+        session, db.new_id(), explantation_id=gone, why="it is still in place", actor=ALICE, now=NOW
+    )
+    return {"wrong_failure": wrong, "right_failure": right.id, "failure_back": back, "carried": carried}
 
 
 def _corrected(session: Session, things: Mapping[str, Any]) -> dict[str, object]:

@@ -91,6 +91,8 @@ from tracker.register import api as register_api
 from tracker.register import views as register_views
 from tracker.requests import api as requests_api
 from tracker.requests import views as requests_views
+from tracker.reversals import api as reversals_api
+from tracker.reversals import views as reversals_views
 from tracker.samples import views as samples_views
 from tracker.sealing import KeyRing
 from tracker.slips import views as slips_views
@@ -385,6 +387,7 @@ _VIEWS = (
     upkeep_views.bp,
     outcomes_views.bp,
     corrections_views.bp,
+    reversals_views.bp,
     use_views.bp,
     vigilance_views.bp,
     workstations_views.bp,
@@ -422,6 +425,7 @@ _APIS = (
     upkeep_api.api,
     outcomes_api.api,
     corrections_api.api,
+    reversals_api.api,
     use_api.api,
     vigilance_api.api,
     workstations_api.api,

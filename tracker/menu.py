@@ -110,6 +110,7 @@ _BELONGS = {
     "consents.new_notice": "register.index",
     "outcomes": "use.index",
     "corrections": "use.index",
+    "reversals": "use.index",
     "use.make_papers": "use.index",
     "followups": "vigilance.index",
 }

@@ -315,6 +315,10 @@ def test_whoever_asks_for_uses_asks_for_those_that_stand() -> None:
 
     assert [str(path) for path, names in asked.items() if "DeviceUse" in names and "STANDING" not in names] == []
     assert sum("STANDING" in names for names in asked.values()) >= 4
+    for table, standing in (("Failure", "FAILURE_STANDS"), ("Explantation", "EXPLANTATION_STANDS")):
+        elsewhere = {path: names for path, names in asked.items() if path.parts[1] != "outcomes" and table in names}
+        assert [str(path) for path, names in elsewhere.items() if standing not in names] == []
+    assert sum("EXPLANTATION_STANDS" in names for names in asked.values()) >= 2
 
 
 def names_asked(node: ast.AST) -> list[str]:

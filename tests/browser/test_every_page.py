@@ -64,7 +64,12 @@ ALSO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "operations.new": ({"patient": "{patient_id}"},),
     "orientation.ask": ({"a": "manufacturer_gone", "sent": "1"},),
     "outcomes.new_failure": ({"unit": "{released}", "patient": "{patient_id}"},),
-    "outcomes.show_use": tuple({"use_id": f"{{{name}}}"} for name in ("explanted", "amended", "right", "withdrawn")),
+    "outcomes.show_failure": tuple(
+        {"failure_id": f"{{{name}}}"} for name in ("wrong_failure", "right_failure", "failure_back")
+    ),
+    "outcomes.show_use": tuple(
+        {"use_id": f"{{{name}}}"} for name in ("explanted", "amended", "right", "withdrawn", "carried")
+    ),
     "recaps.new": ({"derogation": "{derogation_id}"},),
     "reception.enter_by_hand": ({"line": "{box_id}"},),
     "register.index": ({"q": "nothing like it"},),

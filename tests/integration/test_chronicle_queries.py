@@ -20,7 +20,16 @@ from tracker.unidentified.service import Identity, NewItem
 from tracker.upkeep import service as upkeep
 from tracker.upkeep.rules import NewPlace
 
-ELSEWHERE = {Kind.TRAY, Kind.ARRIVAL, Kind.COUNT, Kind.CORRECTION, Kind.FAILURE, Kind.EXPLANTATION}
+ELSEWHERE = {
+    Kind.TRAY,
+    Kind.ARRIVAL,
+    Kind.COUNT,
+    Kind.CORRECTION,
+    Kind.FAILURE,
+    Kind.FAILURE_CORRECTION,
+    Kind.EXPLANTATION,
+    Kind.EXPLANTATION_CORRECTION,
+}
 """What did not happen to the unit of ``tests.lives``."""
 
 

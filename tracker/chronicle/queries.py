@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from tracker.documents import queries as documents
 from tracker.documents.models import Document, DocumentKind
 from tracker.labels import queries as labels
 from tracker.outcomes import queries as outcomes
+from tracker.outcomes.models import Correction
 from tracker.reception import queries as reception
 from tracker.stocktaking import queries as counts
 from tracker.unidentified import queries as tray
@@ -130,14 +132,21 @@ def _uses(session: Session, unit: UnitView) -> Iterator[Entry]:
 
 
 def _outcomes(session: Session, unit: UnitView) -> Iterator[Entry]:
-    failure = outcomes.find_failure(session, unit.id)
-    if failure is not None:
+    for failure, correction in outcomes.list_failures(session, unit.id):
         data = {"failure": failure.cause.value, "on": failure.failed_on.isoformat(), "operator": failure.operator_name}
         yield Entry(failure.recorded_at, Kind.FAILURE, failure.recorded_by_name, data, failure.id)
-    gone = outcomes.find_explantation(session, unit.id)
-    if gone is not None:
+        if correction is not None:
+            yield _corrected(correction, Kind.FAILURE_CORRECTION, failure.id)
+    for gone, correction_of in outcomes.list_explantations(session, unit.id):
         data = {"explantation": gone.cause.value, "on": gone.explanted_on.isoformat(), "operator": gone.operator_name}
         yield Entry(gone.recorded_at, Kind.EXPLANTATION, gone.recorded_by_name, data, gone.use_id)
+        if correction_of is not None:
+            yield _corrected(correction_of, Kind.EXPLANTATION_CORRECTION, gone.use_id)
+
+
+def _corrected(correction: Correction, kind: Kind, source_id: UUID) -> Entry:
+    told = {"reason": correction.reason}
+    return Entry(correction.recorded_at, kind, correction.recorded_by_name, told, source_id)
 
 
 def _incidents(session: Session, unit: UnitView) -> Iterator[Entry]:

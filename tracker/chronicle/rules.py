@@ -25,7 +25,9 @@ class Kind(enum.StrEnum):
     USE = "use"
     CORRECTION = "correction"
     FAILURE = "failure"
+    FAILURE_CORRECTION = "failure_correction"
     EXPLANTATION = "explantation"
+    EXPLANTATION_CORRECTION = "explantation_correction"
     INCIDENT = "incident"
 
 
@@ -42,7 +44,9 @@ LABELS: Mapping[Kind, str] = {
     Kind.USE: N_("Use: %(intervention)s"),
     Kind.CORRECTION: N_("Use corrected"),
     Kind.FAILURE: N_("Opened, not implanted"),
+    Kind.FAILURE_CORRECTION: N_("Opened, not implanted: corrected"),
     Kind.EXPLANTATION: N_("Explantation"),
+    Kind.EXPLANTATION_CORRECTION: N_("Explantation corrected"),
     Kind.INCIDENT: N_("Incident %(number)s declared"),
 }
 """Words of every kind but movements, which have the words of their event; filled with the entry's data."""

@@ -190,6 +190,8 @@ _FOLLOWED: Mapping[Kind, tuple[str, str, Permission]] = {
     Kind.USE: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.CORRECTION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.FAILURE: ("outcomes.show_failure", "failure_id", Permission.USE_READ),
+    Kind.FAILURE_CORRECTION: ("outcomes.show_failure", "failure_id", Permission.USE_READ),
+    Kind.EXPLANTATION_CORRECTION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.EXPLANTATION: ("outcomes.show_use", "use_id", Permission.USE_READ),
     Kind.INCIDENT: ("vigilance.show", "incident_id", Permission.INCIDENT_READ),
 }

@@ -40,7 +40,7 @@ class Event(enum.StrEnum):
     RECEIPT_CORRECTED = "ANR"
     """Our own code: the vocabulary has none for a receipt that was a mistake."""
     USE_CORRECTED = "ANP"
-    """Our own code too: a use that was recorded for the wrong unit."""
+    """Our own code too: a use or a failed implantation that was recorded for the wrong unit."""
     USE_IN_SERVICE = "UTI"
     """Our own code: the vocabulary has none for a use that leaves equipment or software in service."""
 
@@ -83,7 +83,7 @@ EVENT_LABELS: Mapping[Event, str] = {
     Event.EXPIRED: N_("Past shelf life"),
     Event.RESTOCK: N_("Restock"),
     Event.RECEIPT_CORRECTED: N_("Receipt cancelled by a correction"),
-    Event.USE_CORRECTED: N_("Use cancelled by a correction"),
+    Event.USE_CORRECTED: N_("Use or failure cancelled by a correction"),
     Event.USE_IN_SERVICE: N_("Use, stays in service"),
 }
 ENTRY_LABELS: Mapping[EntryMethod, str] = {
@@ -150,6 +150,7 @@ REASON_LABELS: Mapping[str, str] = {
     "shelf-life-past": N_("the last day of use is over"),
     "left-stock": N_("the unit has left the hospital"),
     "not-implanted": N_("the unit was opened and not implanted"),
+    "failure-withdrawn": N_("it was recorded as opened by mistake: to be checked"),
     "use-withdrawn": N_("a use was recorded for it by mistake: to be checked"),
     "stays-in-service": N_("equipment and software stay in service after a use"),
     "partial_revision": N_("partial revision of an implanted system"),
@@ -177,7 +178,7 @@ TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState | None]] =
     Event.EXPIRED: (ON_HAND, UnitState.EXPIRED),
     Event.STOCK_OUT: (ON_HAND | {UnitState.NON_CONFORMING, UnitState.EXPIRED, UnitState.FAILED}, UnitState.RETURNED),
     Event.RECEIPT_CORRECTED: (frozenset({UnitState.QUARANTINED, UnitState.RELEASED}), UnitState.VOIDED),
-    Event.USE_CORRECTED: (frozenset({UnitState.USED}), UnitState.DELIVERED),
+    Event.USE_CORRECTED: (frozenset({UnitState.USED, UnitState.FAILED}), UnitState.DELIVERED),
     Event.USE_IN_SERVICE: (USABLE, None),
 }
 """For each event: the states it may come from, and the state it leads to; None: the unit stays in the one it was in."""

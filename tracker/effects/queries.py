@@ -27,6 +27,7 @@ from tracker.operations import queries as operations
 from tracker.operations.queries import OperationLine
 from tracker.organisation.models import Ward
 from tracker.outcomes.models import Explantation
+from tracker.outcomes.queries import EXPLANTATION_STANDS
 from tracker.terms import rules as terms
 from tracker.use.models import DeviceUse
 from tracker.use.queries import STANDING
@@ -222,7 +223,9 @@ def _consented(session: Session, derogation_id: UUID) -> list[UUID]:
 
 
 def _implanted(session: Session, derogation_id: UUID) -> list[UUID]:
-    explanted = select(Explantation.id).where(Explantation.device_id == DeviceUse.device_id).exists()
+    explanted = (
+        select(Explantation.id).where(Explantation.device_id == DeviceUse.device_id, EXPLANTATION_STANDS).exists()
+    )
     statement = select(DeviceUse.patient_id).where(DeviceUse.derogation_id == derogation_id, STANDING, ~explanted)
     statement = statement.distinct()
     return list(session.scalars(statement.order_by(DeviceUse.patient_id)))

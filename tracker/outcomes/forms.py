@@ -1,5 +1,6 @@
 """Forms of failed implantations and explantations."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
@@ -8,7 +9,9 @@ from wtforms import DateField, HiddenField, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
+from tracker.accounts.models import Person
 from tracker.catalogue.forms import words
+from tracker.organisation.models import Ward
 from tracker.outcomes.rules import (
     EXPLANTATION_LABELS,
     FAILURE_LABELS,
@@ -21,6 +24,7 @@ from tracker.outcomes.rules import (
     NewFailure,
     Stage,
 )
+from tracker.use.forms import choices_with_none
 
 
 class FailureForm(FlaskForm):
@@ -43,6 +47,11 @@ class FailureForm(FlaskForm):
     failed_on = DateField(_l("Day"), validators=[InputRequired()])
     operator_id = SelectField(_l("Operator"), validators=[InputRequired(_l("Choose the surgeon."))])
     ward_id = SelectField(_l("Place"), validators=[InputRequired(_l("Choose the place."))])
+
+    def offer(self, surgeons: Iterable[Person], wards: Iterable[Ward]) -> None:
+        """Set who may have operated, and where."""
+        self.operator_id.choices = choices_with_none([(person.id, person.display_name) for person in surgeons])
+        self.ward_id.choices = choices_with_none([(ward.id, ward.name) for ward in wards])
 
     def new(self, patient_id: UUID | None) -> NewFailure:
         """Return what was entered; only of a valid form."""
@@ -75,6 +84,10 @@ class ExplantationForm(FlaskForm):
         _l("What became of the device"),
         choices=[SelectChoice(code.value, _l(label)) for code, label in FATE_LABELS.items()],
     )
+
+    def offer(self, surgeons: Iterable[Person]) -> None:
+        """Set who may have operated in this hospital."""
+        self.operator_id.choices = choices_with_none([(person.id, person.display_name) for person in surgeons])
 
     def new(self) -> NewExplantation:
         """Return what was entered; only of a valid form."""

@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from tracker.catalogue.rules import STAYS_IN_PLACE, DeviceKind
@@ -145,6 +146,12 @@ class NewFailure:
     def tidied(self) -> "NewFailure":
         """Return it without outer spaces."""
         return replace(self, note=self.note.strip())
+
+    def columns(self) -> dict[str, Any]:
+        """Return what was entered, by column; the unit is not among them."""
+        values = asdict(self)
+        del values["unit_number"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)

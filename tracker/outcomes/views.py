@@ -5,35 +5,26 @@ from uuid import UUID
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
-from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # the stubs are older than WTForms 3.3
 
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
-from tracker.actor import Permission, Role
+from tracker.actor import Actor, Permission, Role
 from tracker.db import Session
 from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
-from tracker.devices.rules import Finding
+from tracker.devices.rules import Finding, UnitState
 from tracker.documents import queries as documents
-from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
+from tracker.errors import Conflict, InvalidInput, RuleRefused
 from tracker.organisation import queries as organisation
 from tracker.outcomes import forms, queries, rules, service
 from tracker.outcomes.models import Explantation
-from tracker.patients import queries as patients
 from tracker.patients import service as patient_service
 from tracker.use import queries as uses
-from tracker.use.forms import choices_with_none
 from tracker.use.rules import FOLLOW_UP_REQUIRED, INTERVENTION_LABELS, SIDE_LABELS, Side, worded
 
 bp = Blueprint("outcomes", __name__, template_folder="templates")
 
 _REFUSALS = (InvalidInput, Conflict, RuleRefused)
-
-
-class IppUnknown(InvalidInput):
-    """No patient of this establishment has the IPP that was typed."""
-
-    code = "failure-ipp-unknown"
 
 
 @bp.get("/uses/<uuid:use_id>")
@@ -52,7 +43,8 @@ def show_use(use_id: UUID) -> Response:
         unit = devices.get_unit_by_id(session, use.device_id)
         correction = uses.find_correction(session, use_id)
         records = uses.list_records(session, use)
-        explantation = queries.find_explantation(session, use.device_id) if correction is None else None
+        explanted = queries.list_explantations(session, use.device_id) if correction is None else ()
+    explantation = next((one for one, wrong in explanted if wrong is None), None)
     may_write, is_open = actor.can(Permission.USE_WRITE), correction is None and explantation is None
     found = [Finding(item["code"], item["data"]) for item in use.findings]
     page = render_template(
@@ -72,12 +64,18 @@ def show_use(use_id: UUID) -> Response:
         correction=correction,
         records=records if len(records) > 1 else (),
         may_write=may_write and correction is None,
-        may_withdraw=actor.can(Permission.USE_WITHDRAW) and is_open,
+        may_withdraw=_may_withdraw(actor) and is_open,
+        may_withdraw_explantation=_may_withdraw(actor) and explantation is not None,
         may_declare=actor.can(Permission.INCIDENT_DECLARE),
         may_explant=may_write and is_open and rules.may_explant(unit.definition.kind, unit.state),
+        wrong_explantations=[pair for pair in explanted if pair[1] and pair[0].patient_id == use.patient_id],
         **_told(explantation),
     )
     return make_response(page)
+
+
+def _may_withdraw(actor: Actor) -> bool:
+    return actor.can(Permission.USE_WITHDRAW)
 
 
 def _told(explantation: Explantation | None) -> dict[str, object]:
@@ -100,7 +98,7 @@ def explant(use_id: UUID) -> Response:
     with http.transaction() as session:
         line = uses.get_use(session, use_id)
         patient = patient_service.open_patient(session, line.use.patient_id, actor=actor, now=now)
-        form.operator_id.choices = _surgeons(session)
+        form.offer(accounts.list_people_with_role(session, Role.SURGEON))
     if request.method == "GET":
         form.request_id.data, form.explanted_on.data = str(db.new_id()), clock.paris_day(now)
         form.operator_id.data = str(actor.id)
@@ -124,11 +122,6 @@ def explant(use_id: UUID) -> Response:
     return redirect(url_for("outcomes.show_use", use_id=use_id), code=303)
 
 
-def _surgeons(session: Session) -> list[SelectChoice]:
-    surgeons = accounts.list_people_with_role(session, Role.SURGEON)
-    return choices_with_none([(person.id, person.display_name) for person in surgeons])
-
-
 @bp.get("/failures/new")
 @http.requires(Permission.USE_WRITE)
 def new_failure() -> Response:
@@ -148,8 +141,7 @@ def new_failure() -> Response:
 
 
 def _offer(session: Session, form: forms.FailureForm) -> None:
-    form.operator_id.choices = _surgeons(session)
-    form.ward_id.choices = choices_with_none([(ward.id, ward.name) for ward in organisation.list_wards(session)])
+    form.offer(accounts.list_people_with_role(session, Role.SURGEON), organisation.list_wards(session))
 
 
 @bp.post("/failures/new")
@@ -165,7 +157,7 @@ def record_failure() -> Response:
     try:
         failure_id = http.read_request_id(form.request_id.data)
         with http.transaction() as session:
-            new = form.new(_patient_id(session, form.patient_ipp.data))
+            new = form.new(queries.read_patient_id(session, form.patient_ipp.data))
             service.record_failure(
                 session, failure_id, new=new, actor=http.current_actor(), now=now, today=clock.paris_day(now)
             )
@@ -176,23 +168,6 @@ def record_failure() -> Response:
         "success",
     )
     return redirect(url_for("outcomes.show_failure", failure_id=failure_id), code=303)
-
-
-def _patient_id(session: Session, ipp: str | None) -> UUID | None:
-    """Return the patient with an IPP, None where none was typed.
-
-    Raises:
-        IppUnknown: nobody here has it.
-    """
-    if not ipp or not ipp.strip():
-        return None
-    patient = patients.find_by_ipp(session, ipp.strip())
-    if patient is None:
-        raise IppUnknown(
-            N_("No patient of this establishment has this IPP."),
-            fields={"patient_ipp": N_("Check the IPP, or register the patient first.")},
-        )
-    return patient.id
 
 
 @bp.get("/failures/<uuid:failure_id>")
@@ -206,6 +181,8 @@ def show_failure(failure_id: UUID) -> Response:
         ward = organisation.get_ward(session, failure.ward_id)
         known = failure.patient_id
         patient = patient_service.open_patient(session, known, actor=actor, now=clock.utc_now()) if known else None
+        records = queries.list_failures(session, failure.device_id)
+    correction = next((correction for one, correction in records if one.id == failure_id), None)
     page = render_template(
         "outcomes/failure.html",
         failure=failure,
@@ -215,6 +192,10 @@ def show_failure(failure_id: UUID) -> Response:
         cause=_(rules.FAILURE_LABELS[failure.cause]),
         stage=_(rules.STAGE_LABELS[failure.stage]),
         is_suspect=failure.cause in rules.SUSPECT,
+        correction=correction,
+        wrong_records=[pair for pair in records if pair[1] and pair[0].id != failure_id],
+        may_amend=actor.can(Permission.USE_WRITE) and correction is None,
+        may_withdraw=_may_withdraw(actor) and correction is None and unit.state is UnitState.FAILED,
         may_declare=actor.can(Permission.INCIDENT_DECLARE),
     )
     return make_response(page)

@@ -16,6 +16,7 @@ from tracker.devices.rules import USABLE, UnitState
 from tracker.lots import queries as lots
 from tracker.organisation.models import Ward
 from tracker.outcomes.models import Explantation
+from tracker.outcomes.queries import EXPLANTATION_STANDS
 from tracker.patients import queries as patients
 from tracker.patients.queries import PatientView
 from tracker.use.models import DeviceUse
@@ -163,7 +164,7 @@ def recall(session: Session, *, lot_number: str, definition_id: UUID | None = No
         .join(DeviceDefinition, DeviceDefinition.id == func.coalesce(_Recorded.merged_into_id, _Recorded.id))
         .join(Manufacturer, Manufacturer.id == DeviceDefinition.manufacturer_id)
         .outerjoin(DeviceUse, (DeviceUse.device_id == Device.id) & STANDING)
-        .outerjoin(Explantation, Explantation.device_id == DeviceUse.device_id)
+        .outerjoin(Explantation, (Explantation.device_id == DeviceUse.device_id) & EXPLANTATION_STANDS)
         .where(Device.lot_number == lot_number)
         .order_by(Device.sequence, DeviceUse.ordinal)
     )

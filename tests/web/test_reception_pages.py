@@ -427,8 +427,12 @@ def test_a_scan_is_taken_back_with_its_reason(person: LogIn, bench: UUID, databa
     again = alice.fragment(address, {"reason": "again", "request_id": str(db.new_id())})
 
     assert (without.status_code, again.status_code) == (422, 409)
-    assert "two boxes stuck together" in card.text
-    assert "two boxes stuck together" in alice.get(f"/receptions/{bench}").text
+    for shown in (card.text, alice.get(f"/receptions/{bench}").text):
+        assert "two boxes stuck together" in shown
+        assert 'data-outcome="voided"' in shown
+        assert 'data-outcome="accepted"' not in shown  # no green light stays on a box that is taken back
+        assert f"/units/{line.unit_number}/label" not in shown
+    assert alice.post(f"/units/{line.unit_number}/label", {"request_id": str(db.new_id())}).status_code == 409
 
 
 def test_a_clinicians_reason_is_kept_with_the_delivery(person: LogIn, bench: UUID, database: db.Database) -> None:

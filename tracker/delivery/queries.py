@@ -13,6 +13,7 @@ from tracker.delivery import rules
 from tracker.devices import queries as devices
 from tracker.devices.models import Device
 from tracker.devices.queries import UnitView
+from tracker.devices.rules import GONE
 from tracker.errors import N_, InvalidInput, NotFound, RuleRefused
 from tracker.verdicts.queries import coverage_facts
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts
@@ -81,7 +82,7 @@ def _matching(session: Session, read: Scan) -> Sequence[Device]:
     if udi.serial:
         statement = statement.where(Device.serial_number == udi.serial)
     else:
-        statement = statement.where(Device.lot_number == udi.lot, Device.state.not_in(rules.GONE))
+        statement = statement.where(Device.lot_number == udi.lot, Device.state.not_in(GONE))
     return session.scalars(statement.limit(2)).all()
 
 

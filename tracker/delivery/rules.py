@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from scanners import Udi
-from tracker.devices.rules import Finding, UnitState
+from tracker.devices.rules import Finding
 from tracker.errors import RuleRefused
 from tracker.findings.rules import FINDINGS, Outcome, worded
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, chosen_coverage, findings_of_register
@@ -32,10 +32,6 @@ class Inspected:
 
 LEFT_TO_USE = frozenset({"individual-patient-missing"})
 """What the gate asks of the patient: at delivery it is enough that an individual derogation is in force."""
-
-
-GONE = frozenset({UnitState.USED, UnitState.RETURNED, UnitState.DESTROYED, UnitState.VOIDED})
-"""States of a unit whose box nobody can hold here any more; that of a receipt taken back goes under another number."""
 
 
 class NotCovered(RuleRefused):

@@ -166,6 +166,9 @@ USABLE = frozenset({UnitState.RELEASED, UnitState.DELIVERED})
 ON_HAND = frozenset({UnitState.QUARANTINED, UnitState.RELEASED, UnitState.DELIVERED})
 """States of a unit that is in the hospital and can still be stopped: those a hold on the lot reaches."""
 
+GONE = frozenset({UnitState.USED, UnitState.RETURNED, UnitState.DESTROYED, UnitState.VOIDED})
+"""States of a unit that nobody can hold here any more; a box whose receipt was taken back goes under another number."""
+
 TRANSITIONS: dict[Event, tuple[frozenset[UnitState | None], UnitState | None]] = {
     Event.VALID_RECEIPT: (frozenset({None}), UnitState.RELEASED),
     Event.INVALID_RECEIPT: (frozenset({None, UnitState.DELIVERED}), UnitState.QUARANTINED),

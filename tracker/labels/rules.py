@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tracker.devices.rules import UnitState
+from tracker.devices.rules import GONE, UnitState
 from tracker.errors import N_, Conflict, InvalidInput, RuleRefused
 
 
@@ -24,9 +24,6 @@ MOST_LABELS = 500
 """Labels of one print job: two deliveries of the largest kind."""
 _ROUNDING_MM = 0.05
 
-GONE = frozenset({UnitState.USED, UnitState.RETURNED, UnitState.DESTROYED})
-"""States in which a unit is no longer here: a new label could only be stuck on another box."""
-
 
 class LayoutInvalid(InvalidInput):
     """A format of labels does not fit its paper, or cannot be read."""
@@ -35,7 +32,7 @@ class LayoutInvalid(InvalidInput):
 
 
 class UnitGone(RuleRefused):
-    """No label is printed for a unit that was used, returned or destroyed."""
+    """No label is printed for a unit that is gone: it could only be stuck on another box."""
 
     code = "label-unit-gone"
 
@@ -167,7 +164,7 @@ def check_here(number: str, state: UnitState) -> None:
     """Check that a unit is still here.
 
     Raises:
-        UnitGone: it was used, returned or destroyed.
+        UnitGone: it was used, returned or destroyed, or its receipt was taken back.
     """
     if state in GONE:
         raise UnitGone(

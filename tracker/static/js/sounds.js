@@ -11,6 +11,7 @@ const NOTES = {
     { at: 0.24, hertz: 520, seconds: 0.16, shape: "triangle" },
   ],
   pending: [{ at: 0, hertz: 660, seconds: 0.07, shape: "sine" }],
+  voided: [{ at: 0, hertz: 660, seconds: 0.07, shape: "sine" }],
   refused: [{ at: 0, hertz: 165, seconds: 0.55, shape: "sawtooth" }],
 };
 const REMEMBERED = "trace59.sound";

@@ -102,7 +102,7 @@ def test_lines_are_read_and_each_wrong_one_named_with_its_number() -> None:
         (9, "count-odd"),
         (10, "count-odd"),
         (11, "columns-odd"),
-        (12, "count-odd"),
+        (12, "count-missing"),
     ]
     assert all(rules.LINE_ERRORS[one.code] % one.data for one in bad if isinstance(one, BadLine))
 
@@ -118,7 +118,7 @@ def test_a_file_without_its_columns_says_which_are_missing() -> None:
     with pytest.raises(AnnouncedColumnsMissing) as refused:
         pick_columns(["lot", "reference"], [])
 
-    assert refused.value.data["missing"] == "nombre"
+    assert refused.value.data["missing"] == "quantité"
 
 
 def test_a_file_of_100_000_lines_is_refused_after_the_first_thousand() -> None:

@@ -35,7 +35,7 @@ def test_a_header_without_the_needed_columns_names_what_is_missing() -> None:
     with pytest.raises(ColumnsMissing) as refused:
         rules.read_header(["a", "reference"])
 
-    assert refused.value.data == {"missing": "fabricant, libelle, type"}
+    assert refused.value.data == {"missing": "fabricant, désignation, type"}
 
 
 def test_a_line_is_read_with_its_codes() -> None:

@@ -35,7 +35,7 @@ def test_a_file_is_looked_at_confirmed_and_followed(person: LogIn, database: db.
 
     assert (sent.status_code, confirmed.status_code) == (303, 303)
     assert "Prothèse" in looked_at
-    assert "Line 3: reference is missing" in looked_at
+    assert "Line 3: the column &#39;Reference&#39; is empty" in looked_at
     assert (before, count(database)) == (0, 1)
     assert 'value="0"' in running
     assert "js/progress.js" in running

@@ -177,11 +177,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "count": ("count", "quantity", "qty", "quantite", "qte", "nombre"),
 }
 """Under which headers each column of a file is found: lower case, without accents."""
+_FRENCH = {"reference": "référence", "count": "quantité"}
+"""What the page calls the columns that a file has to name."""
 
 LINE_ERRORS: Mapping[str, str] = {
     "reference-missing": N_("the reference is missing"),
     "too-long": N_("a text is longer than %(most)s characters"),
     "formula": N_("a cell holds a formula"),
+    "count-missing": N_("the number of units is missing"),
     "count-odd": N_("'%(value)s' is no number of units between 1 and %(most)s"),
     "columns-odd": N_("there are more than three columns"),
 }
@@ -235,13 +238,13 @@ def pick_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[t
     """
     named = {plain(cell): place for place, cell in reversed(list(enumerate(header)))}
     places = {name: next((named[one] for one in known if one in named), None) for name, known in COLUMNS.items()}
-    missing = [known[-1] if name == "count" else known[0] for name, known in COLUMNS.items() if places[name] is None]
+    missing = [_FRENCH[name] for name, place in places.items() if place is None and name != "lot"]
     if places["reference"] is None or places["count"] is None:
         raise AnnouncedColumnsMissing(
             N_("The first line of the file does not name these columns: %(missing)s."),
             fields={"file": N_("The columns were not found.")},
             next_step=N_("Name them reference, lot and quantity in the first line, then send the file again."),
-            missing=", ".join(name for name in missing if name != "lot"),
+            missing=", ".join(missing),
         )
     picked = []
     for cells in rows:
@@ -292,7 +295,9 @@ def _read_line(number: int, row: Sequence[str]) -> AnnouncedLine | BadLine:
     if len(reference) > LONGEST or len(lot) > LONGEST:
         return BadLine(number, "too-long", {"most": str(LONGEST)})
     if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= MOST_UNITS and len(count) <= 9):  # noqa: PLR2004 - no longer number is needed
-        return BadLine(number, "count-odd", {"value": count[:20], "most": str(MOST_UNITS)})
+        return BadLine(
+            number, "count-odd" if count else "count-missing", {"value": count[:20], "most": str(MOST_UNITS)}
+        )
     return AnnouncedLine(reference, int(count), lot)
 
 

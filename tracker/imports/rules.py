@@ -37,13 +37,19 @@ class Column:
     most: int
     """Characters."""
     is_required: bool = False
+    french: str = ""
+    """What the page calls it, where the file has to name it."""
 
 
 COLUMNS = (
-    Column("manufacturer", ("manufacturer", "fabricant", "marque fabricant"), 200, is_required=True),
-    Column("reference", ("reference", "ref", "reference fabricant"), 100, is_required=True),
-    Column("designation", ("designation", "libelle", "device", "dispositif"), 300, is_required=True),
-    Column("kind", ("kind", "type", "nature"), 50, is_required=True),
+    Column(
+        "manufacturer", ("manufacturer", "fabricant", "marque fabricant"), 200, is_required=True, french="fabricant"
+    ),
+    Column("reference", ("reference", "ref", "reference fabricant"), 100, is_required=True, french="référence"),
+    Column(
+        "designation", ("designation", "libelle", "device", "dispositif"), 300, is_required=True, french="désignation"
+    ),
+    Column("kind", ("kind", "type", "nature"), 50, is_required=True, french="type"),
     Column("brand", ("brand", "marque", "nom commercial"), 200),
     Column("size", ("size", "taille", "dimensions"), 100),
     Column("udi_di", ("udi_di", "udi-di", "iud-id", "iud_id", "gtin"), 500),
@@ -51,10 +57,23 @@ COLUMNS = (
     Column("follow_up", ("follow_up", "suivi", "particular medical follow-up", "suivi medical"), 1000),
 )
 
+COLUMN_LABELS: Mapping[str, str] = {
+    "manufacturer": N_("Manufacturer"),
+    "reference": N_("Reference"),
+    "designation": N_("Designation"),
+    "kind": N_("Kind"),
+    "brand": N_("Brand"),
+    "size": N_("Size"),
+    "udi_di": N_("UDI-DI"),
+    "expected_lifetime": N_("Expected lifetime"),
+    "follow_up": N_("Follow-up"),
+}
+"""Words of the columns, by the name that is kept with what is wrong on a line."""
+
 LINE_ERRORS: Mapping[str, str] = {
-    "missing": N_("%(column)s is missing"),
-    "too-long": N_("%(column)s is longer than %(most)s characters"),
-    "formula": N_("%(column)s holds a formula"),
+    "missing": N_("the column '%(column)s' is empty"),
+    "too-long": N_("the column '%(column)s' is longer than %(most)s characters"),
+    "formula": N_("the column '%(column)s' holds a formula"),
     "kind-unknown": N_("%(value)s is no kind of device"),
     "udi-di-unreadable": N_("%(value)s is no UDI-DI, or its check digit is wrong"),
     "repeated": N_("the same manufacturer and reference stand on line %(line)s"),
@@ -96,7 +115,7 @@ def read_header(cells: Sequence[str]) -> dict[str, int]:
         for column in COLUMNS
         if named.keys() & set(column.headers)
     }
-    missing = [column.headers[1] for column in COLUMNS if column.is_required and column.name not in places]
+    missing = [column.french for column in COLUMNS if column.is_required and column.name not in places]
     if missing:
         raise ColumnsMissing(
             N_("The first line does not name these columns: %(missing)s."),

@@ -1,5 +1,6 @@
 """Pages of the imports of the catalogue: send, look, confirm, follow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -116,7 +117,15 @@ def _progress(state: CatalogueImport) -> str:
 
 
 def _worded(errors: list[rules.LineError] | tuple[rules.LineError, ...]) -> list[ShownError]:
-    return [ShownError(error.line, _(rules.LINE_ERRORS[error.code]) % error.data) for error in errors[:SHOWN_ERRORS]]
+    return [
+        ShownError(error.line, _(rules.LINE_ERRORS[error.code]) % _told(error.data)) for error in errors[:SHOWN_ERRORS]
+    ]
+
+
+def _told(data: Mapping[str, str]) -> dict[str, str]:
+    """Return the data of a sentence with the column in the reader's words."""
+    column = data.get("column", "")
+    return {**data, "column": _(rules.COLUMN_LABELS[column]) if column else ""}
 
 
 @bp.post("/catalogue/imports/<uuid:import_id>/confirm")

@@ -8,7 +8,6 @@ from tests.hospital import TODAY
 from tracker.devices.rules import Finding
 from tracker.examinations import rules
 from tracker.examinations.rules import NewOutcome, OutcomeInvalid, OutcomeKind, OutcomeNotPossible, Required, Urgency
-from tracker.use.rules import FINDINGS
 
 X_RAY = Finding("follow-up-required", {"due_on": "2026-06-02", "what": "X-ray"}).as_json()
 USED_ON = TODAY - timedelta(days=10)
@@ -16,10 +15,6 @@ USED_ON = TODAY - timedelta(days=10)
 
 def check(new: NewOutcome, *, is_closed: bool = False) -> None:
     rules.check_outcome(new, is_closed=is_closed, used_on=USED_ON, today=TODAY)
-
-
-def test_the_gates_finding_has_the_code_that_is_looked_for() -> None:
-    assert rules.REQUIRED in FINDINGS
 
 
 def test_only_what_is_required_is_noted_and_each_once() -> None:

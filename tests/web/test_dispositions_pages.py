@@ -49,14 +49,17 @@ def test_a_unit_that_was_opened_is_offered_what_may_become_of_it(
 ) -> None:
     alice, address = person(ALICE), f"/units/{unit.number}/disposition"
     with db.transaction(database, HOSPITAL_A) as session:
-        make_failure(session, unit.number)
+        failure_id = make_failure(session, unit.number)
 
+    assert address in alice.get(f"/failures/{failure_id}").text
+    assert address not in person(CHARLIE).get(f"/failures/{failure_id}").text
     assert address in alice.get(f"/units/{unit.number}").text
     assert "Non-conforming: set apart" not in alice.get(address).text
     forged = alice.post(address, {"kind": "nonconforming", "reason": "x"})
     done = alice.post(address, {"kind": "return", "reason": "expertise"})
 
     assert (forged.status_code, done.status_code) == (409, 303)
+    assert address not in alice.get(f"/failures/{failure_id}").text
     assert state_of(database, unit) == "returned"
 
 

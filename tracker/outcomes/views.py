@@ -196,6 +196,7 @@ def show_failure(failure_id: UUID) -> Response:
         wrong_records=[pair for pair in records if pair[1] and pair[0].id != failure_id],
         may_amend=actor.can(Permission.USE_WRITE) and correction is None,
         may_withdraw=_may_withdraw(actor) and correction is None and unit.state is UnitState.FAILED,
+        may_take_out=actor.can(Permission.UNIT_DISPOSE) and correction is None and unit.state is UnitState.FAILED,
         may_declare=actor.can(Permission.INCIDENT_DECLARE),
     )
     return make_response(page)

@@ -321,6 +321,7 @@ def test_an_ambiguous_code_is_accepted_once_a_person_chose() -> None:
         (SCAN, 2, "definition-several"),
         (Scan("hello", Status.UNKNOWN), 0, "scan-unknown"),
         (Scan("R1", Status.UNKNOWN), 2, "definition-several"),
+        (Scan("]C110A1", Status.OK, udi=Udi(lot="A1")), 0, "device-not-named"),
         (None, 0, "definition-unknown"),
     ],
 )

@@ -56,6 +56,7 @@ _SENTENCES: Mapping[str, str] = {
     "scan-ambiguous": N_("This code can be read in %(count)s ways: nothing was chosen."),
     "scan-invalid": N_("This code is not valid: %(fault)s."),
     "scan-unknown": N_("'%(text)s' is neither a known kind of code nor a reference of the catalogue."),
+    "device-not-named": N_("This code gives a lot or a date, and does not say of which device: %(text)s."),
     "unit-label-scanned": N_("This is our own label %(number)s: this unit is already known."),
     "unit-label-foreign": N_(
         "The label %(number)s is of another establishment: no unit of this hospital has this number."
@@ -117,6 +118,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "scan-ambiguous": N_("Scan the other code of the box, or compare with the print and choose the right reading."),
     "scan-invalid": N_("Scan again. If only the check digit is wrong, a pharmacist may go on with a written reason."),
     "scan-unknown": N_("Scan the other code of the box, or enter the device by hand."),
+    "device-not-named": N_("Scan the other code of the box, or enter the device by hand."),
     "unit-label-scanned": N_("Scan the manufacturer's label, or open the unit's page."),
     "unit-label-foreign": N_("Scan the manufacturer's label: here the unit gets a number and a label of its own."),
     "unit-unknown": N_("Ask the pharmacy where this label comes from."),
@@ -170,6 +172,7 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "scan-ambiguous": (Outcome.REFUSED, _BENCH),
     "scan-invalid": (Outcome.REFUSED, _BENCH),
     "scan-unknown": (Outcome.REFUSED, _BENCH),
+    "device-not-named": (Outcome.REFUSED, _TRACEABILITY),
     "unit-label-scanned": (Outcome.REFUSED, _IN_STOCK),
     "unit-label-foreign": (Outcome.REFUSED, _IN_STOCK),
     "unit-unknown": (Outcome.REFUSED, _IN_STOCK),

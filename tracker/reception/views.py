@@ -101,7 +101,7 @@ def _details(udi: Udi, reference: str | None) -> tuple[tuple[str, object], ...]:
     return tuple([(label, value) for label, value in items if value])
 
 
-_COMPLETABLE = frozenset({"lot-and-serial-missing", "definition-several", "scan-unknown"})
+_COMPLETABLE = frozenset({"lot-and-serial-missing", "definition-several", "scan-unknown", "device-not-named"})
 
 
 def _card_of_line(line: LineView) -> Card:

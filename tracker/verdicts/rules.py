@@ -219,6 +219,11 @@ def is_overridable(scan: Scan) -> bool:
     return scan.fault is not None and scan.fault.overridable
 
 
+def _names_no_device(scan: Scan) -> bool:
+    udi = scan.udi
+    return scan.status is Status.OK and udi is not None and udi.udi_di is None and udi.reference is None
+
+
 def _of_catalogue(facts: Facts) -> Iterable[Finding]:
     if facts.definition is not None:
         return
@@ -226,6 +231,8 @@ def _of_catalogue(facts: Facts) -> Iterable[Finding]:
         yield Finding("definition-several", {"code": facts.code, "count": str(facts.definition_count)})
     elif facts.scan is not None and facts.scan.status is Status.UNKNOWN:
         yield Finding("scan-unknown", {"text": facts.code})
+    elif facts.scan is not None and _names_no_device(facts.scan):
+        yield Finding("device-not-named", {"text": printable(facts.scan.text)})
     else:
         yield Finding("definition-unknown", {"code": facts.code})
 

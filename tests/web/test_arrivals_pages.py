@@ -52,6 +52,12 @@ def send(person: Person, address: str, **typed: object) -> object:
     return person.post(f"{address}/announced", {**hidden(person.get(f"{address}/announced").text), **typed})
 
 
+def test_expected_lines_are_typed_at_once(person: LogIn) -> None:
+    alice = person(ALICE)
+
+    assert "autofocus" in alice.get(f"{open_one(alice)}/announced").text
+
+
 def test_a_loan_with_damaged_seals_is_shown_as_one_and_its_boxes_are_kept_apart(
     person: LogIn, database: db.Database
 ) -> None:

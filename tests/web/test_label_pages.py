@@ -124,6 +124,8 @@ def test_the_form_is_filled_from_another_page(person: LogIn, numbers: Sequence[s
 
     assert page.status_code == 200
     assert all(number in page.text for number in numbers)
+    assert "autofocus" not in page.text  # what is scanned would land before the numbers that stand there
+    assert "autofocus" in alice.get("/labels/new").text
     assert "No label printed yet" in alice.get("/labels").text
     assert alice.get("/labels?unit=nothing").status_code == 404
 

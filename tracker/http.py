@@ -287,8 +287,14 @@ def _written_day(value: date, locale: str) -> str:
 
 def error_sentence(error: TraceError) -> str:
     """Return what an error says, in the language of the page."""
-    data = {name: written_day(value) if isinstance(value, date) else value for name, value in error.data.items()}
-    return sentence(error.message, data)
+    return sentence(error.message, {name: _written(value) for name, value in error.data.items()})
+
+
+def _written(value: object) -> object:
+    """Return a value of a sentence as the page writes it: a day, or several marked texts one after the other."""
+    if isinstance(value, date):
+        return written_day(value)
+    return "; ".join([sentence(part) for part in value]) if isinstance(value, tuple) else value
 
 
 def rejected(template: str, form: FlaskForm, error: TraceError, **context: object) -> Response:

@@ -8,8 +8,9 @@ import pytest
 
 from tests.hospital import TODAY
 from tracker.catalogue.rules import DeviceKind
-from tracker.delivery.rules import NotCovered, check_covered
+from tracker.delivery.rules import Held, NotCovered, check_covered, check_not_held
 from tracker.derogations.rules import DerogationKind, DerogationStatus
+from tracker.devices.rules import UnitOnHold
 from tracker.terms.rules import Conditions
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts
 
@@ -64,3 +65,18 @@ def test_what_only_the_patient_can_tell_is_left_to_the_gate() -> None:
 
 def test_without_any_derogation_it_says_so() -> None:
     assert refusal() == "derogation-none"
+
+
+def test_a_unit_on_hold_says_every_reason_once_and_since_when() -> None:
+    earlier, later = date(2026, 1, 5), date(2026, 2, 1)
+
+    with pytest.raises(UnitOnHold) as refused:
+        check_not_held(
+            [Held("lot-on-hold expiry-conflict", earlier), Held("seal broken", later), Held("lot-on-hold", later)]
+        )
+
+    assert refused.value.data == {
+        "since": earlier,
+        "reason": ("the lot is on hold", "two expiry dates disagree", "seal broken"),
+    }
+    check_not_held(())

@@ -1,5 +1,6 @@
 """Delivery and return by scan through the pages and the API."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -46,6 +47,7 @@ def test_unit_after_unit_goes_to_one_ward(person: LogIn, units: list[UnitView], 
     assert [card.status_code for card in cards] == [200, 200, 409]
     assert ['data-outcome="accepted"' in card.text for card in cards] == [True, True, False]
     assert "unit-on-hold" in cards[2].text
+    assert re.search(r"on hold since \d+ \w+ \d{4}: seal broken", cards[2].text)
     assert f'href="/units/{units[2].number}"' in cards[2].text  # which of the boxes on the bench it is
     assert states(database, units) == ["delivered", "delivered", "quarantined"]
 

@@ -1,13 +1,13 @@
 """Under which derogation a unit may go to a ward, and what is seen of a unit that comes back. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
 from scanners import Udi
-from tracker.devices.rules import Finding
-from tracker.errors import RuleRefused
+from tracker.devices.rules import Finding, UnitOnHold, reason_parts
+from tracker.errors import N_, RuleRefused
 from tracker.findings.rules import FINDINGS, Outcome, worded
 from tracker.verdicts.rules import CoverageFacts, DefinitionFacts, Facts, Purpose, chosen_coverage, findings_of_register
 
@@ -28,6 +28,34 @@ class Inspected:
     doubt: str
     """What is wrong with packaging, sterility or label; empty where nothing is."""
     returned_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an open hold says at the bench."""
+
+    reason: str
+    """Codes of reasons, or a person's words."""
+    since: date
+    """Paris calendar."""
+
+
+def check_not_held(holds: Sequence[Held]) -> None:
+    """Check that nothing blocks a unit; the refusal says what does, since when, and who may release it.
+
+    Args:
+        holds: the open ones, earliest first.
+
+    Raises:
+        UnitOnHold: there is one.
+    """
+    if holds:
+        raise UnitOnHold(
+            N_("This unit is on hold since %(since)s: %(reason)s"),
+            next_step=N_("Set it aside. On the unit's page, a pharmacist may release it with a reason."),
+            since=holds[0].since,
+            reason=tuple(dict.fromkeys(part for hold in holds for part in reason_parts(hold.reason))),
+        )
 
 
 LEFT_TO_USE = frozenset({"individual-patient-missing"})

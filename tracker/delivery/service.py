@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tracker.actor import Actor, Permission
-from tracker.delivery import queries
-from tracker.delivery.rules import Handover, Inspected
+from tracker.delivery import queries, rules
+from tracker.delivery.rules import Handover, Held, Inspected
+from tracker.derogations import queries as derogations
 from tracker.devices import queries as devices
 from tracker.devices import rules as device_rules
 from tracker.devices import service as devices_service
@@ -46,6 +47,7 @@ def deliver_unit(
         check_same_request(is_same=(earlier.device_id, earlier.ward_id) == (unit.id, to.ward_id))
         return earlier.state_after
     ward = organisation.get_open_ward(session, to.ward_id)
+    rules.check_not_held([Held(hold.reason, derogations.paris_day(hold.opened_at)) for hold in unit.holds])
     device_rules.check_deliverable(
         unit.state, open_hold_count=len(unit.holds), expiration_date=unit.expiration_date, today=today
     )

@@ -338,7 +338,7 @@ def test_a_reference_that_left_the_scope_or_was_never_in_it_stays(session: Sessi
     decide(session, left.derogation_id, DecisionKind.SCOPE_CHANGED, removed=(REFERENCE,))
 
     assert refusal(session, left.unit).finding.code == "reference-not-listed"
-    assert str(other) == "The derogation SCORE inserts (DM-2025-001) does not list the reference R2."
+    assert str(other) == "None of this manufacturer's derogations in the register lists the reference R2."
 
 
 def test_a_scope_in_words_is_read_by_a_pharmacist_before_anything_goes(session: Session) -> None:

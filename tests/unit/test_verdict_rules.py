@@ -10,7 +10,7 @@ from scanners import Fault, Scan, Status, Udi, scan
 from tracker.catalogue.rules import DeviceKind
 from tracker.derogations.rules import DerogationKind, DerogationStatus
 from tracker.devices.rules import USABLE, Finding, UnitState
-from tracker.findings.rules import Outcome
+from tracker.findings.rules import Outcome, worded
 from tracker.terms.rules import Conditions
 from tracker.verdicts import rules
 from tracker.verdicts.rules import (
@@ -102,6 +102,14 @@ def test_without_any_derogation_the_box_is_refused() -> None:
 def test_a_reference_out_of_the_list_is_refused() -> None:
     assert codes(covered(is_listed=False)) == ["reference-not-listed"]
     assert decide(covered(is_listed=False)).outcome is Outcome.REFUSED
+
+
+def test_a_derogation_that_does_not_list_the_reference_is_not_named_whatever_its_standing() -> None:
+    found = decide(covered(is_listed=False, status=DerogationStatus.SUSPENDED)).findings
+
+    assert [finding.code for finding in found] == ["reference-not-listed"]
+    said = worded(found[0], translate=str, day=str)
+    assert COVERAGE.designation not in said.sentence + said.source
 
 
 def test_a_scope_in_words_waits_for_a_pharmacists_reading() -> None:

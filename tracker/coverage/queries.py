@@ -154,7 +154,7 @@ def find_coverages(
 
     Best first: in force and listing it, in force with a scope in words, not in force, not listing it; among equals the
     one bound to no patient, then the longest end. Derogations that list other references only are answered where there
-    is nothing else, so that a refusal can name them.
+    is nothing else, to tell a reference that none of them lists from a manufacturer that has none.
     """
     parameters: dict[str, object] = {
         "manufacturer_ids": [one.manufacturer_id for one in wanted],

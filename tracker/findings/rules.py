@@ -65,7 +65,9 @@ _SENTENCES: Mapping[str, str] = {
     "definition-unknown": N_("The catalogue has no device with the code %(code)s."),
     "definition-several": N_("%(count)s devices of the catalogue have the code %(code)s."),
     "derogation-none": N_("The register has no derogation for devices of %(manufacturer)s."),
-    "reference-not-listed": N_("The derogation %(designation)s does not list the reference %(reference)s."),
+    "reference-not-listed": N_(
+        "None of this manufacturer's derogations in the register lists the reference %(reference)s."
+    ),
     "derogation-refused": N_("ANSM refused the derogation %(designation)s."),
     "derogation-withdrawn": N_("The derogation %(designation)s is withdrawn since %(since_on)s."),
     "derogation-suspended": N_("The derogation %(designation)s is suspended since %(since_on)s."),
@@ -179,7 +181,7 @@ _EFFECTS: Mapping[str, tuple[Outcome, str]] = {
     "definition-unknown": (Outcome.REFUSED, _TRACEABILITY),
     "definition-several": (Outcome.REFUSED, _BENCH),
     "derogation-none": (Outcome.REFUSED, _ARTICLE_59),
-    "reference-not-listed": (Outcome.REFUSED, _REGISTER),
+    "reference-not-listed": (Outcome.REFUSED, N_("Register of derogations")),
     "derogation-refused": (Outcome.REFUSED, _REGISTER),
     "derogation-withdrawn": (Outcome.REFUSED, _REGISTER),
     "derogation-suspended": (Outcome.REFUSED, _REGISTER),

@@ -265,11 +265,11 @@ def findings_of_register(facts: Facts) -> Iterable[Finding]:
         yield Finding("derogation-none", {"manufacturer": manufacturer})
         return
     data = _register_data(coverage)
-    if coverage.status is not DerogationStatus.IN_FORCE:
-        yield Finding(_BY_STATUS[coverage.status], data)
-    if not coverage.may_cover:
+    if not coverage.may_cover:  # then none may: one that does not list the reference comes last, and says nothing else
         yield Finding("reference-not-listed", data | {"reference": reference})
         return
+    if coverage.status is not DerogationStatus.IN_FORCE:
+        yield Finding(_BY_STATUS[coverage.status], data)
     if not coverage.is_listed:
         yield Finding("scope-reading-missing", data | {"reference": reference})
     yield from _of_patients(coverage, facts.purpose, data)

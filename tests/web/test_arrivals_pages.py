@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from tests.bench import counted
 from tests.hospital import ALICE, CHARLIE, GUY, HOSPITAL_A
 from tests.stock import GTIN, REFERENCE, make_definition, make_derogation, make_manufacturer
 from tests.web.conftest import Person, Program
 from tracker import clock, db
-from tracker.arrivals import queries
+from tracker.arrivals import queries, service
 from tracker.arrivals.rules import AnnouncedLine, Ownership, Seen
 
 LogIn = Callable[[object], Person]
@@ -50,6 +51,38 @@ def announced(database: db.Database, address: str) -> tuple[AnnouncedLine, ...]:
 def send(person: Person, address: str, **typed: object) -> object:
     """Send the form of expected lines as the page gave it, with what a person typed."""
     return person.post(f"{address}/announced", {**hidden(person.get(f"{address}/announced").text), **typed})
+
+
+def offered(page: str) -> list[str]:
+    return re.findall(
+        r'<option value="([^"]*)">', page.partition('<datalist id="suppliers">')[2].partition("</datalist>")[0]
+    )
+
+
+def test_suppliers_of_earlier_deliveries_of_this_establishment_are_offered_once(person: LogIn) -> None:
+    alice, theirs = person(ALICE), person(GUY)
+    for supplier in ("Zimmer", "Amplitude", "amplitude & fils", "Amplitude"):
+        open_one(alice, supplier=supplier)
+    open_one(theirs, supplier="Elsewhere")
+
+    page = alice.get("/receptions/new").text
+
+    assert 'list="suppliers"' in page
+    assert offered(page) == ["Amplitude", "amplitude &amp; fils", "Zimmer"]
+    assert offered(alice.post("/receptions/new", {"supplier": ""}).text) == offered(page)
+    assert offered(theirs.get("/receptions/new").text) == ["Elsewhere"]
+
+
+def test_so_many_suppliers_are_offered_the_latest_in_one_statement(database: db.Database) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        for place in range(queries.MOST_SUPPLIERS + 1):
+            new = queries.NewReception(f"Supplier {place:02}")
+            service.open_reception(session, db.new_id(), new=new, actor=ALICE, now=clock.utc_now())
+        with counted(session) as statements:
+            found = queries.list_suppliers(session)
+
+    assert found == [f"Supplier {place:02}" for place in range(1, queries.MOST_SUPPLIERS + 1)]
+    assert len(statements) == 1
 
 
 def test_expected_lines_are_typed_at_once(person: LogIn) -> None:

@@ -139,6 +139,23 @@ def is_closed(session: Session, reception_id: UUID) -> bool:
     return row.closed_at is not None
 
 
+MOST_SUPPLIERS = 50
+"""Suppliers offered where a delivery is opened: more would be searched, not read."""
+_LOOKED_AT = 500  # latest deliveries in which they are looked for, by the index of the list
+
+
+def list_suppliers(session: Session) -> Sequence[str]:
+    """Return the suppliers typed for the latest deliveries of this establishment, each once, in alphabetical order."""
+    latest = select(Reception.supplier, Reception.number).order_by(Reception.number.desc()).limit(_LOOKED_AT).subquery()
+    named = (
+        select(latest.c.supplier)
+        .group_by(latest.c.supplier)
+        .order_by(func.max(latest.c.number).desc())
+        .limit(MOST_SUPPLIERS)
+    )
+    return sorted(session.scalars(named), key=str.casefold)
+
+
 def find_said(session: Session, reception_id: UUID) -> Said:
     """Return what the bench must know of a delivery before it judges a box: one statement.
 

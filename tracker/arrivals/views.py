@@ -29,9 +29,9 @@ def open_reception() -> Response:
     form = forms.ReceptionForm()
     if request.method == "GET":
         form.request_id.data = str(db.new_id())
-        return make_response(render_template("arrivals/open.html", form=form))
+        return make_response(render_template("arrivals/open.html", form=form, suppliers=_suppliers()))
     if not form.validate():
-        return make_response(render_template("arrivals/open.html", form=form), 422)
+        return make_response(render_template("arrivals/open.html", form=form, suppliers=_suppliers()), 422)
     try:
         with http.transaction() as session:
             opened = service.open_reception(
@@ -42,8 +42,13 @@ def open_reception() -> Response:
                 now=clock.utc_now(),
             )
     except (Conflict, InvalidInput) as error:
-        return http.rejected("arrivals/open.html", form, error)
+        return http.rejected("arrivals/open.html", form, error, suppliers=_suppliers())
     return redirect(url_for("reception.show", reception_id=opened.id), code=303)
+
+
+def _suppliers() -> Sequence[str]:
+    with http.transaction() as session:
+        return queries.list_suppliers(session)
 
 
 @bp.post("/receptions/<uuid:reception_id>/close")

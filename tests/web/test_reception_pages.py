@@ -391,6 +391,24 @@ def test_a_pack_after_the_half_of_another_box_is_counted_once(
     assert sorted(line.outcome.value for line in lines(database, bench)) == [*["accepted"] * 3, "refused"]
 
 
+@pytest.mark.parametrize("half", [f"]d201{GTIN}305", "]C10113700000000010"])
+def test_the_code_of_a_pack_before_a_full_box_asks_for_no_count_twice(
+    person: LogIn, bench: UUID, database: db.Database, half: str
+) -> None:
+    alice, full = person(ALICE), "]d201037000000000441740013110A1"
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session, "Another")
+        make_definition(session, reference="R2", udi_di="03700000000044", manufacturer_id=maker)
+        make_derogation(session, maker, references=("R2",), valid_until=clock.paris_day(clock.utc_now()) + timedelta(9))
+
+    waiting = alice.fragment(f"/receptions/{bench}/lines", {"raw": half})
+    done = alice.fragment(f"/receptions/{bench}/lines", {"first": half, "raw": full})
+
+    assert 'data-pending="half"' in waiting.text
+    assert "data-pending" not in done.text
+    assert sorted(line.outcome.value for line in lines(database, bench)) == ["accepted", "refused"]
+
+
 def test_a_pack_is_received_once_its_units_are_counted(person: LogIn, bench: UUID, database: db.Database) -> None:
     alice, pack = person(ALICE), f"]d201{GTIN}1740013110A1\x1d305"
 

@@ -179,6 +179,12 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
 """The access policy. The auditor reads everything that was recorded and changes nothing but their own account."""
 
 
+class TokenTooNarrow(NotPermitted):
+    """The person may do it, the token that was sent in their name may not."""
+
+    code = "token-scope-too-narrow"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The person or the program that acts, in one establishment."""
@@ -188,6 +194,8 @@ class Actor:
     establishment_id: UUID
     roles: frozenset[Role]
     permissions: frozenset[Permission]
+    withheld: frozenset[Permission] = frozenset()
+    """What the roles would give and the scope of the token that was sent does not."""
 
     def can(self, permission: Permission) -> bool:
         """Test whether the actor holds a permission."""
@@ -197,8 +205,15 @@ class Actor:
         """Check a permission.
 
         Raises:
+            TokenTooNarrow: the roles would give it, the scope of the token does not.
             NotPermitted: the actor does not hold it.
         """
+        if permission in self.withheld:
+            raise TokenTooNarrow(
+                N_("The scope of this token does not allow this action (%(permission)s); your role does."),
+                next_step=N_("Make a token with a wider scope on the page of your account, and send that one."),
+                permission=str(permission),
+            )
         if permission not in self.permissions:
             raise NotPermitted(
                 N_("Your role does not allow this action (%(permission)s)."),

@@ -48,6 +48,25 @@ def test_every_route_beyond_the_scope_is_refused(app: Flask, database: db.Databa
     assert {route: status for route, status in answers.items() if status != 403} == {}
 
 
+def test_a_refusal_by_the_scope_says_so_and_one_by_the_role_speaks_of_the_role(
+    app: Flask, database: db.Database
+) -> None:
+    headers = {"Authorization": f"Bearer {secret_of(database, TokenScope.GOODS_IN)}", "Accept-Language": "fr"}
+    client = app.test_client()
+
+    of_scope = client.get("/api/v1/recaps", headers=headers)
+    of_role = client.get("/api/v1/establishment", headers=headers)
+
+    assert (of_scope.status_code, of_scope.content_type) == (403, "application/problem+json")
+    assert of_scope.json is not None
+    assert of_role.json is not None
+    assert of_scope.json["code"] == "token-scope-too-narrow"
+    assert "portée de ce jeton" in of_scope.json["detail"]
+    assert "Créez un jeton" in of_scope.json["next_step"]
+    assert of_role.json["code"] == "not-permitted"
+    assert "rôle ne permet pas" in of_role.json["detail"]
+
+
 def test_a_scanner_receives_and_reads_no_patient(app: Flask, database: db.Database) -> None:
     headers = {"Authorization": f"Bearer {secret_of(database, TokenScope.GOODS_IN)}"}
     client = app.test_client()

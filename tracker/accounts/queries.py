@@ -69,12 +69,15 @@ _PERSON_COLUMNS = (
 
 def _actor_of(row: Row[*tuple[Any, ...]], *, scope: TokenScope = TokenScope.EVERYTHING) -> Actor:
     roles = frozenset(Role(role) for role in row.roles)
+    own = permissions_of(roles)
+    permissions = permissions_within(scope, own)
     return Actor(
         id=row.id,
         display_name=f"{row.given_name} {row.family_name}",
         establishment_id=row.establishment_id,
         roles=roles,
-        permissions=permissions_within(scope, permissions_of(roles)),
+        permissions=permissions,
+        withheld=own - permissions,
     )
 
 

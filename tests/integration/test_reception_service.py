@@ -31,6 +31,7 @@ from tests.stock import (
 )
 from tracker import db
 from tracker.actor import Actor
+from tracker.arrivals import queries as deliveries
 from tracker.arrivals import service as arrivals
 from tracker.arrivals.models import Reception
 from tracker.arrivals.queries import NewReception, ReceptionNotFound
@@ -239,6 +240,23 @@ def test_deliveries_are_listed_newest_first_with_their_boxes(session: Session, d
     assert [found.id for found in [*first, *rest]] == receptions[::-1]
     assert rest[0].line_count == 2
     assert queries.count_outcomes(session, receptions[0]) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 1}
+
+
+def test_lists_of_deliveries_and_lines_take_as_many_statements_for_many_as_for_one(
+    session: Session, definition_id: UUID
+) -> None:
+    reception_id, counts = open_one(session), []
+    for _size in range(3):
+        for _more in range(2):
+            receive(session, open_one(session), box(LABEL))
+            receive(session, reception_id, box("hello"))
+        with counted(session) as statements:
+            listed = deliveries.list_receptions(session, before=None, limit=10)
+            queries.get_view(session, reception_id)
+            lines = queries.page_lines(session, reception_id, after=None, limit=10)
+        counts.append((len(statements), len(listed), len(lines)))
+
+    assert counts == [(3, 3, 2), (3, 5, 4), (3, 7, 6)]
 
 
 def test_receiving_takes_at_most_twelve_statements_whatever_is_stored(session: Session, definition_id: UUID) -> None:

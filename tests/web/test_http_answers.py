@@ -219,16 +219,17 @@ def test_a_static_file_may_be_kept_by_the_browser(app: Flask) -> None:
     assert "no-store" not in kept
 
 
-def test_the_openapi_document_is_public_and_names_every_address_of_the_api(app: Flask) -> None:
+def test_the_openapi_document_is_public_and_names_every_act_of_the_api(app: Flask) -> None:
     document = app.test_client().get("/api/v1/openapi.json").get_json()
 
     served = {
-        rule.rule.replace("<uuid:", "<").replace("<", "{").replace(">", "}")
+        (rule.rule.replace("<uuid:", "<").replace("<", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api/") and not rule.rule.endswith("openapi.json")
     }
     assert document["openapi"].startswith("3.")
-    assert served == set(document["paths"])
+    assert served == {(path, method) for path, acts in document["paths"].items() for method in acts}
 
 
 def succeed(database: Database, *jobs: str, ago: timedelta = timedelta(0)) -> None:

@@ -167,6 +167,50 @@ def test_a_delivery_of_another_hospital_is_not_found(
     assert count(database, ReceptionLine) == 0
 
 
+def test_a_delivery_is_read_with_its_lines_page_by_page(program: WithToken, definition_id: UUID) -> None:
+    alice, fanny = program(ALICE), program(FANNY)
+    reception_id = open_one(alice)
+    boxes = [{"id": str(db.new_id()), "text": text} for text in (LABEL, "hello", LABEL)]
+    alice.post(f"/api/v1/receptions/{reception_id}/boxes", {"lines": boxes})
+    alice.post(f"/api/v1/reception-lines/{boxes[0]['id']}/correction", {"id": str(db.new_id()), "reason": "twice"})
+    address = f"/api/v1/receptions/{reception_id}"
+
+    whole = fanny.get(address).json
+    first = fanny.get(f"{address}?limit=2").json
+    rest = fanny.get(f"{address}?limit=2&after={first['next']}").json
+
+    assert (whole["id"], whole["state"], whole["line_count"], whole["next"]) == (reception_id, "open", 3, None)
+    assert {line["id"] for line in whole["lines"]} == {one["id"] for one in boxes}
+    assert sorted(line["outcome"] for line in whole["lines"]) == ["accepted", "accepted", "refused"]
+    assert [line["id"] for line in whole["lines"] if line["corrected_at"]] == [boxes[0]["id"]]
+    assert first["lines"] + rest["lines"] == whole["lines"]
+    assert rest["next"] is None
+
+
+def test_lines_are_read_by_who_may_and_from_a_line_of_the_delivery(program: WithToken, definition_id: UUID) -> None:
+    alice = program(ALICE)
+    reception_id, other = open_one(alice), open_one(alice)
+    line = {"id": str(db.new_id()), "text": LABEL}
+    alice.post(f"/api/v1/receptions/{other}/lines", line)
+    address = f"/api/v1/receptions/{reception_id}"
+
+    asked = {
+        "another's line": alice.get(f"{address}?after={line['id']}"),
+        "no line": alice.get(f"{address}?after={db.new_id()}"),
+        "another hospital": program(GUY).get(address),
+        "a surgeon": program(CHARLIE).get(address),
+        "too many": alice.get(f"{address}?limit=501"),
+    }
+
+    assert {who: answer.status_code for who, answer in asked.items()} == {
+        "another's line": 404,
+        "no line": 404,
+        "another hospital": 404,
+        "a surgeon": 403,
+        "too many": 422,
+    }
+
+
 def test_the_stock_is_paged_and_searched(program: WithToken, definition_id: UUID, database: db.Database) -> None:
     with db.transaction(database, HOSPITAL_A) as session:
         numbers = [make_unit(session, definition_id, lot_number=f"L{place}").number for place in range(5)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from tracker import clock, http
 from tracker.actor import Permission
-from tracker.arrivals import service
+from tracker.arrivals import queries, service
 from tracker.arrivals.models import Reception
 from tracker.arrivals.queries import NewReason, NewReception
 from tracker.arrivals.rules import (
@@ -23,6 +23,7 @@ from tracker.arrivals.rules import (
     AnnouncedLine,
     Closing,
     Conditions,
+    DeliveryState,
     Ownership,
     Seen,
 )
@@ -173,6 +174,41 @@ class ReceptionAnswer(BaseModel):
             ownership=reception.ownership,
             rest_of_id=reception.rest_of_id,
         )
+
+
+class ReceptionsQuery(BaseModel):
+    """What the list is narrowed to, and where it begins."""
+
+    state: DeliveryState | None = None
+    before: int | None = Field(default=None, ge=0, le=10**12, description="The 'next' of the page before")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ListedReceptionAnswer(ReceptionAnswer):
+    """A delivery in the list."""
+
+    state: DeliveryState = Field(description="partial: closed, and the rest is awaited")
+
+
+class ReceptionsAnswer(BaseModel):
+    """One page of deliveries, newest first."""
+
+    items: list[ListedReceptionAnswer]
+    next: int | None = Field(description="Number of the last delivery of the page; null on the last page")
+
+
+@api.get("/receptions", summary="List deliveries", responses={200: ReceptionsAnswer})
+@http.requires(Permission.RECEPTION_READ)
+def list_receptions(query: ReceptionsQuery) -> dict[str, object]:
+    """List deliveries, newest first; one delivery with its lines is at its own address."""
+    with http.reading() as session:
+        found = queries.list_receptions(session, before=query.before, limit=query.limit + 1, state=query.state)
+        items = [
+            ListedReceptionAnswer(**ReceptionAnswer.of(reception).model_dump(), state=state)
+            for reception, state in found[: query.limit]
+        ]
+    following = items[-1].number if len(found) > query.limit else None
+    return ReceptionsAnswer(items=items, next=following).model_dump(mode="json")
 
 
 @api.post("/receptions", summary="Open a delivery", responses={200: ReceptionAnswer})

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, bindparam, case, cast, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from tracker.arrivals.models import Announcement, ArrivalCondition, ClinicalReason, Reception
-from tracker.arrivals.rules import AnnouncedLine, Conditions, DeliveryState, Ownership, state_of
+from tracker.arrivals.rules import AnnouncedLine, Closing, Conditions, DeliveryState, Ownership, state_of
 from tracker.db import DirectStatement
 from tracker.errors import N_, NotFound
 
@@ -105,6 +105,31 @@ The delivery is closed by nobody before the transaction ends. Of one that announ
 waits here until then: two people who take the last expected place at one moment would otherwise each find it free. What
 somebody says of the delivery at this very moment counts for the next box.
 """
+
+
+_LATER = aliased(Reception)
+HAS_REST = select(_LATER.id).where(_LATER.rest_of_id == Reception.id).correlate(Reception).exists()
+AWAITS_REST = (Reception.close_reason == Closing.REST_AWAITED) & ~HAS_REST
+_IN_STATE = {
+    DeliveryState.OPEN: Reception.closed_at.is_(None),
+    DeliveryState.PARTIAL: AWAITS_REST,
+    DeliveryState.CLOSED: Reception.closed_at.is_not(None)
+    & (Reception.close_reason.is_distinct_from(Closing.REST_AWAITED) | HAS_REST),
+}
+"""What ``rules.state_of`` computes, as conditions."""
+
+
+def list_receptions(
+    session: Session, *, before: int | None, limit: int, state: DeliveryState | None = None
+) -> list[tuple[Reception, DeliveryState]]:
+    """Return deliveries with where they stand, newest first, from before the number ``before``; one statement."""
+    statement = select(Reception, HAS_REST).order_by(Reception.number.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Reception.number < before)
+    if state is not None:
+        statement = statement.where(_IN_STATE[state])
+    rows = session.execute(statement)
+    return [(one, state_of(one.closed_at, one.close_reason, has_rest=has_rest)) for one, has_rest in rows]
 
 
 def get_reception(session: Session, reception_id: UUID) -> Reception:

@@ -13,12 +13,13 @@ from scanners import Scan, Standard, Status, Udi
 from scanners.readers.wedge import Profile
 from tracker import clock, http
 from tracker.actor import Permission
+from tracker.arrivals.rules import DeliveryState
 from tracker.checks import service as checks
 from tracker.checks.forms import read_label
 from tracker.db import Session
 from tracker.devices.rules import EntryMethod, Finding
 from tracker.findings.rules import Outcome, worded
-from tracker.reception import service
+from tracker.reception import queries, service
 from tracker.reception.queries import LineView
 from tracker.reception.service import Arrival
 from tracker.verdicts.queries import Assessment, Box
@@ -230,6 +231,30 @@ class LinesAnswer(BaseModel):
     lines: list[LineAnswer]
 
 
+class ReceptionLinesQuery(BaseModel):
+    """Where the lines begin."""
+
+    after: UUID | None = Field(default=None, description="The 'next' of the page before")
+    limit: int = Field(default=200, ge=1, le=service.MOST_BOXES)
+
+
+class ReceptionLinesAnswer(BaseModel):
+    """One delivery with a page of its lines, newest first."""
+
+    id: UUID
+    number: int
+    supplier: str
+    delivery_note: str
+    order_number: str
+    opened_at: datetime
+    opened_by_name: str
+    closed_at: datetime | None
+    state: DeliveryState = Field(description="partial: closed, and the rest is awaited")
+    line_count: int = Field(description="Boxes scanned, those taken back too")
+    lines: list[LineAnswer]
+    next: UUID | None
+
+
 def _day(value: date | None) -> str | None:
     return value.isoformat() if value else None
 
@@ -299,6 +324,32 @@ def create_scan(body: ScanBody) -> dict[str, object]:
         read = _reader(session, body).read(body.text, today=today).scan
         found = checks.check(session, scan=read, today=today, now=now, actor=http.current_actor(), purpose=body.purpose)
     return _scan_answer(read, found)
+
+
+@api.get(
+    "/receptions/<uuid:reception_id>", summary="Read a delivery with its lines", responses={200: ReceptionLinesAnswer}
+)
+@http.requires(Permission.RECEPTION_READ)
+def get_reception(path: ReceptionPath, query: ReceptionLinesQuery) -> dict[str, object]:
+    """Return a delivery with its boxes, newest first: what was decided about each, and whether it was taken back."""
+    with http.reading() as session:
+        found = queries.get_view(session, path.reception_id)
+        lines = queries.page_lines(session, path.reception_id, after=query.after, limit=query.limit + 1)
+    shown = lines[: query.limit]
+    return {
+        "id": str(found.id),
+        "number": found.number,
+        "supplier": found.supplier,
+        "delivery_note": found.delivery_note,
+        "order_number": found.order_number,
+        "opened_at": found.opened_at.isoformat(),
+        "opened_by_name": found.opened_by_name,
+        "closed_at": found.closed_at and found.closed_at.isoformat(),
+        "state": found.state.value,
+        "line_count": found.line_count,
+        "lines": [_line_answer(line) for line in shown],
+        "next": str(shown[-1].id) if len(lines) > query.limit else None,
+    }
 
 
 @api.post("/receptions/<uuid:reception_id>/lines", summary="Receive a box", responses={200: LineAnswer})

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Uuid, bindparam, func, select
+from sqlalchemy import Row, Select, Uuid, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
 from tracker.arrivals import queries as deliveries
@@ -17,7 +17,6 @@ from tracker.arrivals.queries import ReceptionNotFound, Said
 from tracker.arrivals.rules import (
     OWNERSHIP_LABELS,
     Came,
-    Closing,
     DeliveryState,
     Tally,
     of_conditions,
@@ -37,6 +36,8 @@ from tracker.reception.models import Correction, ReceptionLine
 from tracker.workstations.models import Calibration
 from tracker.workstations.queries import reader_of
 from tracker.workstations.rules import Reader
+
+NO_LINE = N_("There is no such line.")
 
 
 class LineNotFound(NotFound):
@@ -89,6 +90,8 @@ class ReceptionView:
     opened_by_name: str
     state: DeliveryState
     line_count: int
+    order_number: str
+    closed_at: datetime | None
 
 
 _LINES = (
@@ -171,7 +174,7 @@ def get_line(session: Session, line_id: UUID) -> LineView:
     """
     line = find_lines(session, [line_id]).get(line_id)
     if line is None:
-        raise LineNotFound(N_("There is no such line."))
+        raise LineNotFound(NO_LINE)
     return line
 
 
@@ -190,6 +193,23 @@ def find_photos(session: Session, lines: Sequence[LineView]) -> dict[UUID, UUID]
 def list_lines(session: Session, reception_id: UUID, *, limit: int | None = None) -> Sequence[LineView]:
     """Return the lines of a delivery, newest first."""
     statement = _LINES.where(ReceptionLine.reception_id == reception_id)
+    rows = session.execute(statement.order_by(ReceptionLine.at.desc(), ReceptionLine.id.desc()).limit(limit))
+    return [_line(row) for row in rows]
+
+
+def page_lines(session: Session, reception_id: UUID, *, after: UUID | None, limit: int) -> Sequence[LineView]:
+    """Return lines of a delivery, newest first, from behind the line ``after``.
+
+    Raises:
+        LineNotFound: the delivery has no such line.
+    """
+    if after is None:
+        return list_lines(session, reception_id, limit=limit)
+    last = get_line(session, after)
+    if last.reception_id != reception_id:
+        raise LineNotFound(NO_LINE)
+    order = tuple_(ReceptionLine.at, ReceptionLine.id)
+    statement = _LINES.where(ReceptionLine.reception_id == reception_id, order < tuple_(last.at, last.id))
     rows = session.execute(statement.order_by(ReceptionLine.at.desc(), ReceptionLine.id.desc()).limit(limit))
     return [_line(row) for row in rows]
 
@@ -303,8 +323,6 @@ def list_unit_numbers(session: Session, reception_id: UUID) -> Sequence[str]:
 _LINE_COUNT = (
     select(func.count()).where(ReceptionLine.reception_id == Reception.id).correlate(Reception).scalar_subquery()
 )
-_LATER = aliased(Reception)
-_HAS_REST = select(_LATER.id).where(_LATER.rest_of_id == Reception.id).correlate(Reception).exists()
 _RECEPTIONS: Select[*tuple[Any, ...]] = select(
     Reception.id,
     Reception.number,
@@ -314,8 +332,9 @@ _RECEPTIONS: Select[*tuple[Any, ...]] = select(
     Reception.opened_by_name,
     Reception.closed_at,
     Reception.close_reason,
-    _HAS_REST.label("has_rest"),
+    deliveries.HAS_REST.label("has_rest"),
     _LINE_COUNT.label("line_count"),
+    Reception.order_number,
 )
 
 
@@ -326,9 +345,21 @@ def list_receptions(session: Session, *, before: int | None, limit: int) -> Sequ
     return [_reception(row) for row in rows]
 
 
+def get_view(session: Session, reception_id: UUID) -> ReceptionView:
+    """Return one delivery as a list shows it.
+
+    Raises:
+        ReceptionNotFound: there is none with this id here.
+    """
+    row = session.execute(_RECEPTIONS.where(Reception.id == reception_id)).one_or_none()
+    if row is None:
+        raise ReceptionNotFound(deliveries.NO_RECEPTION, next_step=deliveries.CHOOSE_RECEPTION)
+    return _reception(row)
+
+
 def list_awaited(session: Session, *, limit: int) -> Sequence[ReceptionView]:
     """Return the deliveries whose rest is still awaited, the longest awaited first."""
-    statement = _RECEPTIONS.where(Reception.close_reason == Closing.REST_AWAITED, ~_HAS_REST)
+    statement = _RECEPTIONS.where(deliveries.AWAITS_REST)
     return [_reception(row) for row in session.execute(statement.order_by(Reception.number).limit(limit))]
 
 
@@ -342,4 +373,6 @@ def _reception(row: Row[*tuple[Any, ...]]) -> ReceptionView:
         row.opened_by_name,
         state_of(row.closed_at, row.close_reason, has_rest=row.has_rest),
         row.line_count,
+        row.order_number,
+        row.closed_at,
     )

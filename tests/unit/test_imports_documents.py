@@ -50,6 +50,16 @@ def test_what_is_no_table_is_refused(content: bytes) -> None:
         list(read_rows(content))
 
 
+@pytest.mark.parametrize("filename", ["liste.xlsx", "LISTE.XLSX"])
+def test_a_renamed_csv_is_told_to_be_no_spreadsheet(filename: str) -> None:
+    with pytest.raises(FileUnreadable, match="is no XLSX spreadsheet") as refused:
+        list(read_rows(TEXT.encode(), filename=filename))
+
+    assert refused.value.next_step
+    assert list(read_rows(TEXT.encode(), filename="liste.csv")) == ROWS
+    assert list(read_rows(spreadsheet(["a"]), filename=filename)) == [["a"]]
+
+
 def test_a_spreadsheet_that_claims_to_unpack_to_too_much_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MOST_UNPACKED_BYTES", 100)
 

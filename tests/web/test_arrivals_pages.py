@@ -284,6 +284,17 @@ def test_a_file_that_cannot_be_taken_says_why_and_what_was_typed_stays(
     assert announced(database, address) == ()
 
 
+def test_a_renamed_csv_is_told_to_be_no_spreadsheet_and_what_was_typed_stays(person: LogIn) -> None:
+    alice = person(ALICE)
+
+    file = (io.BytesIO(b"a;b\n1;2\n"), "x.xlsx")
+    answer = send(alice, open_one(alice), step="keep", lines="R0;;1", file=file)
+
+    assert answer.status_code == 422
+    assert "is no XLSX spreadsheet" in answer.text
+    assert "R0;;1" in answer.text
+
+
 def test_a_formula_is_a_bad_line_and_stays_a_text(person: LogIn) -> None:
     alice = person(ALICE)
 
@@ -371,6 +382,33 @@ def test_a_program_announces_records_counts_closes_and_opens_the_rest(program: C
     }
     assert (closed["closing"], rest.json["rest_of_id"]) == ("rest_awaited", opened["id"])
     assert api.get(f"{address}/tally").json["state"] == "closed"
+
+
+def test_a_program_lists_deliveries_page_by_page_and_by_state(program: Callable[[object], Program]) -> None:
+    alice = program(ALICE)
+    ids = [str(db.new_id()) for _delivery in range(4)]
+    for one in ids:
+        alice.post("/api/v1/receptions", {"id": one, "supplier": "Amplitude"})
+    alice.post(f"/api/v1/receptions/{ids[0]}/closing", {"closing": "complete"})
+    alice.post(f"/api/v1/receptions/{ids[1]}/closing", {"closing": "rest_awaited"})
+    alice.post(f"/api/v1/receptions/{ids[2]}/closing", {"closing": "rest_awaited"})
+    rest = alice.post(f"/api/v1/receptions/{ids[2]}/rest", {"id": str(db.new_id())}).json["id"]
+
+    first = alice.get("/api/v1/receptions?limit=3").json
+    last = alice.get(f"/api/v1/receptions?limit=3&before={first['next']}").json
+    by_state = {
+        state: [one["id"] for one in alice.get(f"/api/v1/receptions?state={state}").json["items"]]
+        for state in ("open", "partial", "closed")
+    }
+
+    listed = first["items"] + last["items"]
+    assert [one["id"] for one in listed] == [rest, *ids[::-1]]
+    assert last["next"] is None
+    assert by_state == {"open": [rest, ids[3]], "partial": [ids[1]], "closed": [ids[2], ids[0]]}
+    assert all(one["id"] in by_state[one["state"]] for one in listed)
+    assert program(GUY).get("/api/v1/receptions").json["items"] == []
+    assert program(CHARLIE).get("/api/v1/receptions").status_code == 403
+    assert alice.get("/api/v1/receptions?state=lost").status_code == 422
 
 
 def test_a_delivery_is_still_closed_without_a_body(program: Callable[[object], Program]) -> None:

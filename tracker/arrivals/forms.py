@@ -132,7 +132,7 @@ class AnnouncedForm(FlaskForm):
         self.replaces.data = str(announcement.id) if announcement else ""
         self.lines.data = _written((one.reference, one.lot, str(one.count)) for one in lines_of(announcement))
 
-    def add_file(self, content: bytes) -> None:
+    def add_file(self, content: bytes, *, filename: str = "") -> None:
         """Add the lines of a file to those that were typed, the wrong ones too: they are put right in the page.
 
         Raises:
@@ -140,7 +140,7 @@ class AnnouncedForm(FlaskForm):
             AnnouncedColumnsMissing: its first line does not name the columns.
             AnnouncedTooLong: it has too many lines.
         """
-        rows = read_rows(content)
+        rows = read_rows(content, filename=filename)
         picked = rules.pick_columns(next(rows, []), rows)
         self.lines.data = "\n".join(text for text in ((self.lines.data or "").strip(), _written(picked)) if text)
 

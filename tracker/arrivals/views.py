@@ -192,7 +192,7 @@ def announce(reception_id: UUID) -> Response:
     has_file = file is not None and bool(file.filename)
     try:
         if file is not None and has_file:
-            form.add_file(file.read())
+            form.add_file(file.read(), filename=file.filename or "")
         good, bad = rules.read_announced(form.rows())
     except InvalidInput as error:
         return http.rejected("arrivals/announced.html", form, error, reception=reception, good=(), bad=())

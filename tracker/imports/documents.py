@@ -27,14 +27,23 @@ class FileUnreadable(InvalidInput):
 _SEND_TABLE = N_("Save it as CSV or XLSX, with the names of the columns in the first line, and send it again.")
 
 
-def read_rows(content: bytes) -> Iterator[list[str]]:
+def read_rows(content: bytes, *, filename: str = "") -> Iterator[list[str]]:
     """Return the rows of a file as texts, the header first, lines without any text left out.
 
+    Args:
+        content: the file.
+        filename: as it was sent, where it is known: what is called a spreadsheet is not read as anything else.
+
     Raises:
-        FileUnreadable: it is empty, neither CSV nor XLSX, or damaged.
+        FileUnreadable: it is empty, neither CSV nor XLSX, damaged, or no XLSX although it is called one.
     """
     if not content.strip():
         raise FileUnreadable(N_("The file is empty."), next_step=_SEND_TABLE)
+    if filename.lower().endswith(".xlsx") and not content.startswith(_ZIP):
+        raise FileUnreadable(
+            N_("This file is called .xlsx and is no XLSX spreadsheet that can be read."),
+            next_step=N_("Open it in your spreadsheet program, save it as XLSX or CSV, and send it again."),
+        )
     rows = _read_xlsx(content) if content.startswith(_ZIP) else _read_csv(content)
     return (row for row in rows if any(row))
 

@@ -93,7 +93,7 @@ def send_file(
     if earlier is not None:
         check_same_request(is_same=earlier.sha256 == sha256)
         return earlier
-    rows = documents.read_rows(content)
+    rows = documents.read_rows(content, filename=filename)
     rules.read_header(next(rows, []))
     count = sum(1 for _row in rows)
     rules.check_length(count)

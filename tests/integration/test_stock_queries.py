@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
+from tests.bench import counted
 from tests.hospital import ALICE, HOSPITAL_B, NOW, THEATRE, TODAY, enter
 from tests.stock import (
     a_hold,
@@ -149,8 +150,8 @@ def test_the_list_keeps_to_what_a_derogation_lists_on_the_day(session: Session) 
     derogation = make_derogation(session, maker)
     asked = StockFilters(derogation_id=derogation)
 
-    now_listed = queries.narrow(session, asked, day=TODAY)
-    not_yet = queries.narrow(session, asked, day=date(2024, 1, 1))
+    now_listed = queries.narrow(session, asked, day=TODAY, now=NOW)
+    not_yet = queries.narrow(session, asked, day=date(2024, 1, 1), now=NOW)
 
     assert listed(session, now_listed) == [unit.number]
     assert listed(session, replace(now_listed, text="A1")) == [unit.number]
@@ -174,11 +175,46 @@ def test_units_on_hand_are_counted_by_state_and_by_the_end_of_their_derogation(s
     assert groups == (EndGroup("quarter", 2), EndGroup("none", 1))
 
 
+def test_each_bar_of_the_picture_leads_to_just_the_units_it_counts(session: Session) -> None:
+    maker = make_manufacturer(session)
+    make_derogation(session, maker, valid_until=TODAY + timedelta(days=60))
+    over = make_manufacturer(session, "Over")
+    make_derogation(session, over, references=("R3",), valid_until=TODAY - timedelta(days=1))
+    covered = make_definition(session, manufacturer_id=maker)
+    no_more = make_definition(session, reference="R3", udi_di=None, manufacturer_id=over)
+    expected = {
+        "quarter": [make_unit(session, covered).number, make_unit(session, covered, hold=a_hold()).number],
+        "ended": [make_unit(session, no_more).number],
+        "none": [make_unit(session, make_definition(session, reference="R2", udi_di=None)).number],
+    }
+    used = make_unit(session, covered)
+    devices.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=ALICE, now=NOW)
+
+    found = {
+        code: listed(session, queries.narrow(session, StockFilters(end=code), day=TODAY, now=NOW))
+        for code in rules.END_CODES
+    }
+
+    assert {code: sorted(numbers) for code, numbers in found.items() if numbers} == expected
+    assert found["month"] == []
+
+
+def test_an_export_takes_as_many_statements_for_many_units_as_for_one(session: Session) -> None:
+    definition_id, counts = make_definition(session), []
+    for _size in range(3):
+        make_unit(session, definition_id)
+        with counted(session) as statements:
+            walked = list(queries.walk_units(session, filters=EVERYTHING))
+        counts.append((len(walked), len(statements)))
+
+    assert counts == [(1, 2), (2, 2), (3, 2)]
+
+
 def test_an_export_walks_page_after_page(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     definition_id = make_definition(session)
     numbers = [make_unit(session, definition_id).number for _unit in range(5)]
     monkeypatch.setattr(queries, "EXPORT_PAGE", 2)
 
-    walked = [line.number for line in queries.walk_units(session, filters=EVERYTHING)]
+    walked = [line.number for line, _origin in queries.walk_units(session, filters=EVERYTHING)]
 
     assert walked == numbers[::-1]

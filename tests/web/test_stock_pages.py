@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import date
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from tests.hospital import ALICE, HOSPITAL_A
-from tests.stock import make_definition, make_unit
+from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer, make_unit
 from tests.web.conftest import Person, Program
 from tracker import db
 from tracker.audit.models import AuditEntry
@@ -74,6 +75,31 @@ def test_the_list_is_exported_as_csv_without_any_formula(person: LogIn, database
     assert rows[1][6] == "'=HYPERLINK(1)"
 
 
+def test_both_exports_name_supplier_delivery_and_derogation_without_any_formula(
+    person: LogIn, program: Callable[[object], Program], database: db.Database
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        maker = make_manufacturer(session)
+        received = make_definition(session, manufacturer_id=maker)
+        make_derogation(session, maker, valid_until=date(2099, 12, 31))
+        unreceived = make_unit(session, received, lot_number="B2")
+    api, reception_id = program(ALICE), str(db.new_id())
+    opened = api.post("/api/v1/receptions", {"id": reception_id, "supplier": "=1+1"}).get_json()
+    line = {"id": str(db.new_id()), "text": f"]d201{GTIN}1740013110A1"}
+    number = api.post(f"/api/v1/receptions/{reception_id}/lines", line).get_json()["unit_number"]
+
+    as_csv, as_xlsx = (person(ALICE).get(f"/units/export.{form}").data for form in ("csv", "xlsx"))
+
+    of_csv = list(csv.reader(io.StringIO(as_csv.decode("utf-8-sig")), delimiter=";"))
+    of_xlsx = CalamineWorkbook.from_filelike(io.BytesIO(as_xlsx)).get_sheet_by_index(0).to_python()
+    for header, *rows in (of_csv, of_xlsx):
+        assert header[-3:] == ["Supplier", "Delivery", "Derogation at reception"]
+        assert {row[0]: row[-3:] for row in rows} == {
+            number: ["'=1+1", str(opened["number"]), "SCORE inserts"],
+            unreceived.number: ["", "", ""],
+        }
+
+
 def test_the_list_is_exported_as_a_spreadsheet_and_the_trail_says_so(
     person: LogIn, unit: UnitView, database: db.Database
 ) -> None:
@@ -103,6 +129,25 @@ def test_the_picture_counts_what_is_on_hand(person: LogIn, unit: UnitView) -> No
 
     assert "Units on hand by state" in page
     assert "No derogation lists the reference" in page
+    assert "/units?end=none" in page
+
+
+def test_a_bar_leads_to_its_list_which_says_what_it_is_narrowed_to(
+    person: LogIn, program: Callable[[object], Program], unit: UnitView
+) -> None:
+    alice = person(ALICE)
+
+    there, elsewhere = alice.get("/units?end=none").text, alice.get("/units?end=ended").text
+
+    assert unit.number in there
+    assert '<option value="none" selected>' in there
+    assert "export.csv?end=none" in there
+    assert unit.number not in elsewhere
+    assert alice.get("/units?end=lost").status_code == 200
+    assert [one["number"] for one in program(ALICE).get("/api/v1/units?derogation_end=none").get_json()["items"]] == [
+        unit.number
+    ]
+    assert program(ALICE).get("/api/v1/units?derogation_end=lost").status_code == 422
 
 
 def test_the_list_and_the_picture_are_open_to_programs(

@@ -35,6 +35,11 @@ class UnitsQuery(BaseModel):
     expires_until: date | None = Field(
         default=None, description="On hand, last day of use up to this one; alone, it orders the list by that day"
     )
+    derogation_end: str = Field(
+        default="",
+        pattern=f"^({'|'.join(rules.END_CODES)})?$",
+        description="On hand, and its derogation ends so: a code of 'by_derogation_end' of /api/v1/stock",
+    )
     after: str = Field(default="", max_length=40, description="The 'next' of the page before")
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -52,7 +57,14 @@ class UnitsQuery(BaseModel):
 
     def filters(self) -> StockFilters:
         """Return what the list is narrowed to."""
-        return StockFilters(one_line(self.q), self.state, self.ward_id, self.derogation_id, None, self.expires_until)
+        return StockFilters(
+            text=one_line(self.q),
+            state=self.state,
+            ward_id=self.ward_id,
+            derogation_id=self.derogation_id,
+            expires_until=self.expires_until,
+            end=self.derogation_end,
+        )
 
 
 class UnitLineAnswer(BaseModel):
@@ -98,9 +110,9 @@ class PictureAnswer(BaseModel):
 @http.requires(Permission.UNIT_READ)
 def list_units(query: UnitsQuery) -> dict[str, object]:
     """List units, newest first."""
-    today = clock.paris_day(clock.utc_now())
+    now = clock.utc_now()
     with http.transaction() as session:
-        filters = queries.narrow(session, query.filters(), day=today)
+        filters = queries.narrow(session, query.filters(), day=clock.paris_day(now), now=now)
         after = rules.read_position(query.after)
         units = queries.list_units(session, after=after, limit=query.limit + 1, filters=filters)
     return UnitsAnswer.of(list(units), limit=query.limit).model_dump(mode="json")

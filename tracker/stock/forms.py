@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tracker.catalogue.forms import one_line
 from tracker.devices.rules import UnitState
-from tracker.stock.rules import StockFilters
+from tracker.stock.rules import END_CODES, StockFilters
 
 
 def read_filters(asked: Mapping[str, str]) -> StockFilters:
@@ -18,6 +18,7 @@ def read_filters(asked: Mapping[str, str]) -> StockFilters:
         ward_id=_uuid(asked.get("ward", "")),
         derogation_id=_uuid(asked.get("derogation", "")),
         expires_until=_day(asked.get("expires", "")),
+        end=end if (end := asked.get("end", "")) in END_CODES else "",
     )
 
 

@@ -1,16 +1,17 @@
 """Reads of the stock: lists by keyset, search, counts for its picture."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, true, tuple_, union
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Select, Uuid, bindparam, func, select, true, tuple_, union
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 
 from scanners.udi import unit as unit_label
+from tracker.arrivals.models import Reception
 from tracker.catalogue.models import DefinitionIdentifier, DeviceDefinition, Manufacturer
 from tracker.derogations import queries as derogations
 from tracker.derogations.models import Derogation, ScopeEntry
@@ -20,6 +21,7 @@ from tracker.devices.models import Device
 from tracker.devices.queries import OPEN_HOLD_COUNT, UNIT_COLUMNS, read_unit_number
 from tracker.devices.rules import ON_HAND, UnitState
 from tracker.organisation.models import Ward
+from tracker.reception.models import ReceptionLine
 from tracker.stock.rules import Position, StockFilters, end_code
 from tracker.terms.rules import ScopeChangeKind
 
@@ -99,7 +101,9 @@ def _conditions(filters: StockFilters) -> list[Any]:
     if filters.ward_id is not None:
         conditions.append(Device.ward_id == filters.ward_id)
     if filters.expires_until is not None:
-        conditions += [Device.state.in_(sorted(ON_HAND)), Device.expiration_date <= filters.expires_until]
+        conditions.append(Device.expiration_date <= filters.expires_until)
+    if filters.expires_until is not None or filters.end:
+        conditions.append(Device.state.in_(sorted(ON_HAND)))
     return conditions
 
 
@@ -144,12 +148,37 @@ def _of_definitions(newest: _Query, definitions: Any) -> _Query:  # noqa: ANN401
     return select(of_each.c.sequence).select_from(named).join(of_each, true())
 
 
-def walk_units(session: Session, *, filters: StockFilters) -> Iterator[UnitLine]:
-    """Return every unit of a list, a page at a time, so that neither memory nor one statement grows with the stock."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a unit came in; empty where it was received otherwise than from a delivery."""
+
+    supplier: str = ""
+    delivery_number: int | None = None
+    derogation: str = ""
+    """Designation of the one that its verdict rested on."""
+
+
+def find_origins(session: Session, device_ids: Sequence[UUID]) -> dict[UUID, Origin]:
+    """Return how some units came in, in one statement."""
+    statement: _Query = (
+        select(ReceptionLine.device_id, Reception.supplier, Reception.number, func.coalesce(Derogation.designation, ""))
+        .join(Reception, Reception.id == ReceptionLine.reception_id)
+        .outerjoin(Derogation, Derogation.id == ReceptionLine.derogation_id)
+        .where(ReceptionLine.device_id == func.any(bindparam("device_ids", list(device_ids), type_=ARRAY(Uuid))))
+    )
+    return {row[0]: Origin(row[1], row[2], row[3]) for row in session.execute(statement)}
+
+
+def walk_units(session: Session, *, filters: StockFilters) -> Iterator[tuple[UnitLine, Origin]]:
+    """Return every unit of a list with how it came in.
+
+    A page at a time, in two statements, so that neither memory nor one statement grows with the stock.
+    """
     position: Position | None = None
     while True:
         lines = list_units(session, after=position, limit=EXPORT_PAGE, filters=filters)
-        yield from lines
+        origins = find_origins(session, [line.id for line in lines])
+        yield from ((line, origins.get(line.id, Origin())) for line in lines)
         if len(lines) < EXPORT_PAGE:
             return
         position = lines[-1].position
@@ -200,25 +229,36 @@ def list_listings(session: Session, *, day: date, derogation_id: UUID | None = N
     return [Listing(*row) for row in session.execute(statement)]
 
 
-def narrow(session: Session, filters: StockFilters, *, day: date) -> StockFilters:
-    """Return the filters with the devices that their derogation lists on a day."""
-    if filters.derogation_id is None:
-        return filters
-    listed = list_listings(session, day=day, derogation_id=filters.derogation_id)
-    return replace(filters, definition_ids=tuple([one.definition_id for one in listed]))
+def narrow(session: Session, filters: StockFilters, *, day: date, now: datetime) -> StockFilters:
+    """Return the filters with the devices that their derogation lists on a day, or whose derogation ends as asked."""
+    chosen: set[UUID] | None = None
+    if filters.derogation_id is not None:
+        listed = list_listings(session, day=day, derogation_id=filters.derogation_id)
+        chosen = {one.definition_id for one in listed}
+    if filters.end:
+        groups = _group_ends(session, {one for one, _state in count_on_hand(session)}, today=day, now=now)
+        ending = {definition_id for definition_id, code in groups.items() if code == filters.end}
+        chosen = ending if chosen is None else chosen & ending
+    return filters if chosen is None else replace(filters, definition_ids=tuple(sorted(chosen)))
 
 
 def count_ends(
     session: Session, counts: Mapping[tuple[UUID, UnitState], int], *, today: date, now: datetime
 ) -> list[tuple[str, int]]:
     """Return the counts of units on hand, each with the group of its derogation's end; three SQL whatever is stored."""
+    groups = _group_ends(session, {one for one, _state in counts}, today=today, now=now)
+    return [(groups[definition_id], count) for (definition_id, _state), count in counts.items()]
+
+
+def _group_ends(session: Session, definition_ids: Collection[UUID], *, today: date, now: datetime) -> dict[UUID, str]:
+    """Return the group of some devices by the end of the derogation that lists each of them longest."""
     standings = {one.id: one for one in derogations.list_standings(session, day=today, known_at=now)}
     best: dict[UUID, DerogationStanding] = {}
     for listing in list_listings(session, day=today):
         found, known = standings[listing.derogation_id], best.get(listing.definition_id)
         if known is None or _rank(found) > _rank(known):
             best[listing.definition_id] = found
-    return [(_group_of(best.get(definition_id), today), count) for (definition_id, _state), count in counts.items()]
+    return {one: _group_of(best.get(one), today) for one in definition_ids}
 
 
 def _rank(standing: DerogationStanding) -> tuple[bool, date]:

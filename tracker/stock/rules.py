@@ -34,6 +34,8 @@ class StockFilters:
     """Devices that the derogation lists; None where the stock is not narrowed to one."""
     expires_until: date | None = None
     """On hand, and the last day of use is this one or earlier."""
+    end: str = ""
+    """On hand, and in this group of ``END_CODES`` by the end of its derogation; empty where that does not matter."""
 
     @property
     def is_by_shelf_life(self) -> bool:

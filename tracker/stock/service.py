@@ -22,6 +22,7 @@ def record_export(session: Session, *, filters: StockFilters, form: str, actor: 
         "ward_id": filters.ward_id or "",
         "derogation_id": filters.derogation_id or "",
         "expires_until": filters.expires_until or "",
+        "end": filters.end,
     }
     audit.append(
         session,

@@ -23,7 +23,7 @@ from tracker.errors import N_, InvalidInput
 from tracker.organisation import queries as organisation
 from tracker.stock import queries, rules, service
 from tracker.stock.forms import read_filters
-from tracker.stock.queries import UnitLine
+from tracker.stock.queries import Origin, UnitLine
 from tracker.stock.rules import Position, StockFilters
 from tracker.workstations.forms import read_typed
 from tracker.workstations.rules import searched_text
@@ -83,7 +83,7 @@ def index() -> BaseResponse:
     after = rules.read_position(request.args.get("before", ""))
     now = clock.utc_now()
     with http.transaction() as session:
-        filters = queries.narrow(session, filters, day=clock.paris_day(now))
+        filters = queries.narrow(session, filters, day=clock.paris_day(now), now=now)
         units = queries.list_units(session, after=after, limit=PAGE_LENGTH + 1, filters=filters)
         wards = organisation.list_wards(session)
         standings = derogations.list_standings(session, day=clock.paris_day(now), known_at=now)
@@ -95,6 +95,7 @@ def index() -> BaseResponse:
         wards=wards,
         derogations=standings,
         states=_words(STATE_LABELS),
+        ends={code: _(END_LABELS[code]) for code in rules.END_CODES},
         is_narrowed=filters != StockFilters(),
         older=_address("stock.index", filters, before=shown[-1].position) if len(units) > PAGE_LENGTH else None,
         newest=_address("stock.index", filters) if after is not None else None,
@@ -112,6 +113,7 @@ def _address(endpoint: str, filters: StockFilters, *, before: Position | None = 
         "ward": filters.ward_id,
         "derogation": filters.derogation_id,
         "expires": filters.expires_until,
+        "end": filters.end or None,
         "before": before,
     }
     return url_for(endpoint, **asked)
@@ -146,7 +148,7 @@ def export_xlsx() -> Response:
 def _begin_export(form: str) -> StockFilters:
     filters, now = read_filters(request.args), clock.utc_now()
     with http.transaction() as session:
-        filters = queries.narrow(session, filters, day=clock.paris_day(now))
+        filters = queries.narrow(session, filters, day=clock.paris_day(now), now=now)
         service.record_export(session, filters=filters, form=form, actor=http.current_actor(), now=now)
     return filters
 
@@ -167,6 +169,9 @@ def _header() -> list[str]:
         _("Serial number"),
         _("Last day of use"),
         _("Ward or theatre"),
+        _("Supplier"),
+        _("Delivery"),
+        _("Derogation at reception"),
     ]
 
 
@@ -177,13 +182,13 @@ def _rows(filters: StockFilters) -> Iterator[list[Cell]]:
 
     def rows() -> Iterator[list[Cell]]:
         with db.transaction(database, establishment_id) as session:
-            for unit in queries.walk_units(session, filters=filters):
-                yield _row(unit, state=states[unit.state], on_hold=yes if unit.open_hold_count else no)
+            for unit, origin in queries.walk_units(session, filters=filters):
+                yield _row(unit, origin, state=states[unit.state], on_hold=yes if unit.open_hold_count else no)
 
     return rows()
 
 
-def _row(unit: UnitLine, *, state: str, on_hold: str) -> list[Cell]:
+def _row(unit: UnitLine, origin: Origin, *, state: str, on_hold: str) -> list[Cell]:
     return [
         unit.number,
         state,
@@ -195,6 +200,9 @@ def _row(unit: UnitLine, *, state: str, on_hold: str) -> list[Cell]:
         unit.serial_number,
         unit.expiration_date,
         unit.ward_name,
+        origin.supplier,
+        origin.delivery_number,
+        origin.derogation,
     ]
 
 
@@ -223,7 +231,12 @@ def picture() -> BaseResponse:
         for state, count in rules.sum_states(counts).items()
     ]
     ends = [
-        {"label": _(END_LABELS[group.code]), "count": group.count, "tone": END_TONES.get(group.code, "neutral")}
+        {
+            "label": _(END_LABELS[group.code]),
+            "count": group.count,
+            "tone": END_TONES.get(group.code, "neutral"),
+            "href": url_for("stock.index", end=group.code),
+        }
         for group in groups
     ]
     soon = url_for("stock.index", expires=_in_three_months(now).isoformat())

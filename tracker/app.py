@@ -436,7 +436,12 @@ def _register(app: OpenAPI) -> None:
     for blueprint in _VIEWS:
         app.register_blueprint(blueprint)
     for api in _APIS:
+        shared = {path: app.paths[path] for path in api.paths if path in app.paths}
         app.register_api(api)
+        # The library forgets, in the document, what another slice serves at the same address by another method.
+        for path, acts in shared.items():
+            own = {name: act for name, act in api.paths[path] if act is not None}
+            app.paths[path] = acts.model_copy(update=own)
     app.add_url_rule("/health", "health", health)
     app.add_url_rule("/api/v1/openapi.json", "openapi", http.public(lambda: jsonify(app.api_doc)))
 

@@ -60,10 +60,10 @@ def test_a_refusal_by_the_scope_says_so_and_one_by_the_role_speaks_of_the_role(
     assert (of_scope.status_code, of_scope.content_type) == (403, "application/problem+json")
     assert of_scope.json is not None
     assert of_role.json is not None
-    assert of_scope.json["code"] == "token-scope-too-narrow"
+    assert of_scope.json["type"] == "token-scope-too-narrow"
     assert "portée de ce jeton" in of_scope.json["detail"]
     assert "Créez un jeton" in of_scope.json["next_step"]
-    assert of_role.json["code"] == "not-permitted"
+    assert of_role.json["type"] == "not-permitted"
     assert "rôle ne permet pas" in of_role.json["detail"]
 
 

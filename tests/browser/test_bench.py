@@ -1,7 +1,7 @@
 """Forty boxes in one delivery, without the mouse: every kind of verdict, and the network cut in the middle."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import select
 
 from tests.browser.hospital import Hospital
@@ -144,6 +144,34 @@ def test_the_codes_of_one_label_wait_for_the_last_one_whatever_comes_between(
     (line,) = lines_of(hospital, "Trois codes")
     assert (line.lot_number, str(line.expiration_date)) == ("T3", "2040-12-31")
     assert kept(walker) == "[]"
+    walker.close()
+
+
+@pytest.mark.parametrize(("size", "walk"), [(DESK, "banc-plie"), (TELEPHONE, "banc-plie-mobile")])
+def test_earlier_answers_are_one_row_each_and_open_with_the_keyboard(
+    browser: Browser, hospital: Hospital, size: ViewportSize, walk: str
+) -> None:
+    walker = Walker(browser, hospital.installation.address, size, walk=walk)
+    open_delivery(walker, f"Refus en série {walk}")
+    for number in range(6):
+        walker.scan(f"]d201020590000110641740123110K{number}")
+        expect(walker.page.locator("[data-outcome]")).to_have_count(number + 1)
+    newest, earlier = walker.newest_card(), walker.page.locator("[data-outcome]").nth(1)
+    way_out = earlier.locator("summary", has_text="par erreur")
+
+    for _again in range(2):  # as the script folded it, and as the server makes the page
+        expect(newest.locator("summary", has_text="par erreur")).to_be_visible()
+        expect(earlier.get_by_role("heading", name="Refusé")).to_be_visible()
+        expect(earlier.locator(".verdict-brief")).to_contain_text("K4")
+        expect(earlier.locator(".verdict-sentence")).to_be_visible()
+        expect(way_out).to_be_hidden()
+        assert earlier.bounding_box()["height"] < 160
+        walker.look("plie")
+        walker.page.reload()
+    earlier.locator("summary").first.focus()
+    walker.page.keyboard.press("Enter")
+    expect(way_out).to_be_visible()
+    walker.look("ouvert")
     walker.close()
 
 

@@ -1,5 +1,6 @@
 """Counts of the stock, on PostgreSQL."""
 
+from collections.abc import Sequence
 from threading import Thread
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from tests.bench import counted as counting
 from tests.hospital import ALICE, BOB, DORA, GUY, HOSPITAL_A, HOSPITAL_B, NOW, THEATRE, TODAY, enter
 from tests.stock import make_covered, make_delivery, make_unit
 from tracker import db
@@ -16,13 +18,13 @@ from tracker.audit.models import AuditEntry
 from tracker.devices import queries as devices
 from tracker.devices import service as devices_service
 from tracker.devices.queries import UnitNotFound, UnitView
-from tracker.devices.rules import Event, ReasonMissing
+from tracker.devices.rules import Event, HoldNotPossible, ReasonMissing
 from tracker.errors import NotPermitted, RequestIdReused
 from tracker.organisation.queries import WardNotFound
 from tracker.stocktaking import queries, service
 from tracker.stocktaking.models import CountedUnit
 from tracker.stocktaking.queries import CountNotFound
-from tracker.stocktaking.rules import CountClosed, Difference, DifferencesOpen, NoDifference, Resolution
+from tracker.stocktaking.rules import CountClosed, Difference, DifferencesOpen, NoDifference, NothingChosen, Resolution
 from tracker.stocktaking.service import Counted, NewCount
 
 
@@ -37,6 +39,19 @@ def scan(session: Session, count_id: UUID, unit: UnitView, *, actor: Actor = ALI
     return service.count_unit(session, count_id, raw=unit.number, actor=actor, now=NOW, today=TODAY)
 
 
+def decide_all(
+    session: Session,
+    count_id: UUID,
+    units: Sequence[UnitView],
+    resolution: Resolution = Resolution.EXPLAINED,
+    *,
+    reason: str = "lent to theatre 2",
+    actor: Actor = ALICE,
+) -> None:
+    numbers = [unit.number for unit in units]
+    service.resolve(session, count_id, numbers=numbers, resolution=resolution, reason=reason, actor=actor, now=NOW)
+
+
 def decide(
     session: Session,
     count_id: UUID,
@@ -46,7 +61,7 @@ def decide(
     reason: str = "lent to theatre 2",
     actor: Actor = ALICE,
 ) -> None:
-    service.resolve(session, count_id, number=unit.number, resolution=resolution, reason=reason, actor=actor, now=NOW)
+    decide_all(session, count_id, [unit], resolution, reason=reason, actor=actor)
     session.flush()  # the differences are read
 
 
@@ -162,6 +177,94 @@ def test_only_a_difference_is_decided_about_once_with_a_reason_by_a_pharmacist(s
     decide(session, count_id, missing)
     with pytest.raises(NoDifference):
         decide(session, count_id, missing, reason="another story")
+
+
+def test_several_differences_are_decided_about_at_once_each_with_its_entry(session: Session) -> None:
+    definition_id = make_covered(session)
+    missing = [make_unit(session, definition_id) for _unit in range(3)]
+    count_id = begin(session)
+
+    for _again in range(2):
+        decide_all(session, count_id, missing, Resolution.HELD, reason="not on the shelf")
+        session.flush()  # the differences are read
+
+    found = queries.list_differences(session, queries.get_count(session, count_id))
+    entries = session.execute(select(AuditEntry.action, AuditEntry.subject)).all()
+    assert {(one.number, one.resolution, one.is_held) for one in found} == {
+        (unit.number, Resolution.HELD, True) for unit in missing
+    }
+    assert sorted(subject for action, subject in entries if action == "difference:resolved") == sorted(
+        f"device:{unit.id}" for unit in missing
+    )
+    assert [action for action, _subject in entries].count("hold:opened") == 3
+
+
+def test_one_that_cannot_be_decided_about_keeps_all_from_it(session: Session) -> None:
+    definition_id = make_covered(session)
+    there, missing, used = (make_unit(session, definition_id) for _unit in range(3))
+    devices_service.mark_used(session, used.id, event=Event.IMPLANTATION, reason="", actor=ALICE, now=NOW)
+    count_id = begin(session)
+    scan(session, count_id, there)
+    scan(session, count_id, used)
+
+    with pytest.raises(NoDifference, match=there.number), session.begin_nested():
+        decide_all(session, count_id, [missing, there])
+    with pytest.raises(HoldNotPossible), session.begin_nested():
+        decide_all(session, count_id, [missing, used], Resolution.HELD)
+    with pytest.raises(NothingChosen):
+        decide_all(session, count_id, [])
+
+    assert set(differences(session, count_id)) == {missing.number, used.number}
+
+
+@pytest.mark.parametrize("resolution", list(Resolution), ids=str)
+def test_a_decision_takes_as_many_statements_for_many_as_for_one(session: Session, resolution: Resolution) -> None:
+    definition_id, sizes = make_covered(session), []
+    count_id = begin(session)
+    for size in (1, 4, 9):
+        units = [make_unit(session, definition_id) for _unit in range(size)]
+        with counting(session) as statements:
+            decide_all(session, count_id, units, resolution)
+            session.flush()  # what the end of the transaction writes is counted too
+        sizes.append(len(statements))
+
+    assert len(set(sizes)) == 1, sizes
+
+
+def test_of_two_who_decide_otherwise_at_once_one_is_told_and_nothing_of_theirs_is_written(
+    database: db.Database,
+) -> None:
+    with db.transaction(database, HOSPITAL_A) as session:
+        definition_id = make_covered(session)
+        units = [make_unit(session, definition_id) for _unit in range(3)]
+        count_id = begin(session)
+    outcomes: list[str] = []
+
+    def act(reason: str, mine: Sequence[UnitView]) -> None:
+        try:
+            with db.transaction(database, HOSPITAL_A) as session:
+                decide_all(session, count_id, mine, Resolution.HELD, reason=reason)
+        except NoDifference:
+            outcomes.append("told")
+        else:
+            outcomes.append(reason)
+
+    threads = [
+        Thread(target=act, args=("lost", units[:2])),
+        Thread(target=act, args=("stolen", units[:0:-1])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (winner,) = (one for one in outcomes if one != "told")
+    with db.transaction(database, HOSPITAL_A) as session:
+        found = queries.list_differences(session, queries.get_count(session, count_id))
+        holds = [len(devices.get_unit_by_id(session, unit.id).holds) for unit in units]
+    assert len(outcomes) == 2
+    assert [one.reason for one in found if one.resolution] == [winner, winner]
+    assert sum(holds) == 2
 
 
 def test_a_count_belongs_to_its_hospital_and_to_who_may_count(session: Session) -> None:

@@ -79,6 +79,43 @@ def test_a_unit_of_a_ward_found_at_the_pharmacy_is_elsewhere_and_not_in_quaranti
     assert "Quarantined" not in card
 
 
+def test_before_the_first_scan_what_is_expected_is_a_plain_list(person: LogIn, units: list[UnitView]) -> None:
+    alice = person(ALICE)
+    address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
+
+    before, over = alice.get(address).text, alice.get(f"{address}?over=1").text
+    early = alice.post(f"{address}/close").text
+    alice.post(f"{address}/units", {"raw": units[0].number})
+    begun = alice.get(address).text
+
+    assert all(unit.number in before for unit in units)
+    assert "Expected here" in before
+    assert "Not found" not in before
+    assert "Record the decision" not in before
+    for page, expected in ((over, 2), (early, 2), (begun, 1)):
+        assert page.count('name="number"') == expected
+        assert page.count("Record the decision") == 1
+
+
+def test_several_differences_get_one_decision_and_what_was_ticked_stays_when_it_is_refused(
+    person: LogIn, units: list[UnitView]
+) -> None:
+    alice = person(ALICE)
+    address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
+    numbers = [unit.number for unit in units]
+
+    mute = alice.post(f"{address}/resolutions", {"number": numbers, "resolution": "explained", "reason": ""})
+    none = alice.post(f"{address}/resolutions", {"resolution": "explained", "reason": "lent"})
+    decided = alice.post(f"{address}/resolutions", {"number": numbers, "resolution": "explained", "reason": "lent"})
+
+    assert (mute.status_code, none.status_code, decided.status_code) == (422, 422, 303)
+    assert all(f'id="unit-{number}" checked>' in mute.text for number in numbers)
+    assert 'value="explained" checked>' in mute.text
+    assert "Choose between 1 and 500 differences." in none.text
+    assert alice.get(address).text.count("Explained") == 2
+    assert alice.post(f"{address}/close").status_code == 303
+
+
 def test_what_cannot_be_counted_is_told_and_kept_in_the_box(person: LogIn, units: list[UnitView]) -> None:
     alice = person(ALICE)
     address = alice.post("/counts", {"place": "pharmacy"}).headers["Location"]
@@ -100,11 +137,13 @@ def test_a_program_counts(program: Callable[[object], Program], units: list[Unit
     scanned = alice.post(f"{address}/units", {"code": units[0].number}).get_json()
     early = alice.post(f"{address}/close", {})
     body = {"number": units[1].number, "resolution": "explained", "reason": "lent"}
-    decided = alice.post(f"{address}/resolutions", body).get_json()
+    none = alice.post(f"{address}/resolutions", {"resolution": "explained", "reason": "lent"})
+    decided = alice.post(f"{address}/resolutions", body | {"numbers": [units[1].number]}).get_json()
     closed = alice.post(f"{address}/close", {}).get_json()
 
     assert [answer.status_code for answer in opened] == [201, 201]
     assert scanned == {"number": units[0].number, "difference": None, "is_first": True}
     assert (early.status_code, early.get_json()["type"]) == (409, "count-differences-open")
+    assert none.status_code == 422
     assert decided["differences"][0]["resolution"] == "explained"
     assert closed["closed_at"] is not None

@@ -5,7 +5,7 @@ Whoever adds a unit of a lot, and whoever holds a lot, takes the same lock first
 slips in between. Which lock comes after which: docs/decisions/0023.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
@@ -304,6 +304,28 @@ def _add_hold(session: Session, hold_id: UUID, *, unit: UnitView, hold: NewHold,
         now=now,
     )
     return opened
+
+
+def open_holds(session: Session, units: Mapping[UUID, UnitView], *, hold: NewHold, actor: Actor, now: datetime) -> None:
+    """Block several locked units for one reason, by the ids of their holds: as many statements as for one.
+
+    Raises:
+        NotPermitted: the actor may not block.
+        ReasonMissing: nothing was written.
+        HoldNotPossible: one is no longer in the hospital.
+    """
+    actor.require(Permission.HOLD_OPEN)
+    opened = replace(hold, reason=rules.check_reason(hold.reason))
+    for unit in units.values():
+        rules.check_holdable(unit.state)
+    person = {"opened_at": now, "opened_by_id": actor.id, "opened_by_name": actor.display_name}
+    session.add_all(
+        Hold(id=hold_id, establishment_id=actor.establishment_id, device_id=unit.id, **person, **asdict(opened))
+        for hold_id, unit in units.items()
+    )
+    told = {"cause": opened.cause.value, "reason": opened.reason}
+    acts = [audit.Act("hold:opened", f"hold:{one}", {"number": unit.number} | told) for one, unit in units.items()]
+    audit.append_many(session, actor=actor, acts=acts, now=now)
 
 
 def release_hold(session: Session, hold_id: UUID, *, reason: str, actor: Actor, now: datetime) -> UnitState:

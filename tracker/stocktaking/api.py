@@ -1,6 +1,7 @@
 """Counts for programs: hand-held readers count through these."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -11,7 +12,7 @@ from tracker import clock, http
 from tracker.actor import Permission
 from tracker.devices.rules import UnitState
 from tracker.stocktaking import queries, service
-from tracker.stocktaking.rules import Difference, Resolution
+from tracker.stocktaking.rules import MOST_MISSING, Difference, Resolution
 from tracker.stocktaking.service import NewCount
 
 api = APIBlueprint(
@@ -41,11 +42,18 @@ class ScanRequest(BaseModel):
 
 
 class ResolutionRequest(BaseModel):
-    """What is decided about a difference."""
+    """What is decided about differences: all or none of them."""
 
-    number: str = Field(max_length=20)
+    number: str | None = Field(default=None, max_length=20, description="Of one unit")
+    numbers: list[Annotated[str, Field(max_length=20)]] = Field(
+        default=[], max_length=MOST_MISSING, description="Of several units, for one reason"
+    )
     resolution: Resolution
     reason: str = Field(min_length=1, max_length=1000)
+
+    def chosen(self) -> frozenset[str]:
+        """Return the units that the decision is about."""
+        return frozenset([*self.numbers, *([self.number] if self.number else [])])
 
 
 class CountedAnswer(BaseModel):
@@ -131,12 +139,12 @@ def count_unit(path: CountPath, body: ScanRequest) -> dict[str, object]:
 @api.post("/counts/<uuid:count_id>/resolutions", summary="Decide about a difference", responses={200: CountAnswer})
 @http.requires(Permission.UNIT_DELIVER)
 def resolve(path: CountPath, body: ResolutionRequest) -> dict[str, object]:
-    """Decide about one difference."""
+    """Decide about one difference, or about several for one reason: about all or none."""
     with http.transaction() as session:
         service.resolve(
             session,
             path.count_id,
-            number=body.number,
+            numbers=body.chosen(),
             resolution=body.resolution,
             reason=body.reason,
             actor=http.current_actor(),

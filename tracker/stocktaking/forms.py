@@ -34,9 +34,8 @@ class CountForm(FlaskForm):
 
 
 class ResolveForm(FlaskForm):
-    """What is decided about a difference."""
+    """What is decided about the differences that were ticked."""
 
-    number = HiddenField()
     resolution = RadioField(
         _l("Decision"),
         choices=[SelectChoice(code.value, _l(label)) for code, label in RESOLUTION_LABELS.items()],

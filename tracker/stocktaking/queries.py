@@ -1,6 +1,6 @@
 """Reads of counts and of their differences."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,6 @@ from tracker.stocktaking.models import CountedUnit, CountResolution, StockCount
 from tracker.stocktaking.rules import Difference, Resolution
 
 _Query = Select[*tuple[Any, ...]]
-MOST_MISSING = 500
-"""Units not found that are listed; of more, the first: a count of this size is done device by device."""
 
 
 class CountNotFound(NotFound):
@@ -131,18 +129,20 @@ def get_line(session: Session, count_id: UUID) -> CountLine:
     return CountLine(*row)
 
 
-def is_counted(session: Session, count_id: UUID, device_id: UUID) -> bool:
-    """Test whether a unit was scanned in a count."""
-    statement = select(CountedUnit.id).where(CountedUnit.count_id == count_id, CountedUnit.device_id == device_id)
-    return session.scalar(statement) is not None
-
-
-def find_resolution(session: Session, count_id: UUID, device_id: UUID) -> CountResolution | None:
-    """Return what was decided about a unit in a count, None where nothing was."""
-    statement = select(CountResolution).where(
-        CountResolution.count_id == count_id, CountResolution.device_id == device_id
+def list_counted(session: Session, count_id: UUID, device_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of some units were scanned in a count."""
+    statement = select(CountedUnit.device_id).where(
+        CountedUnit.count_id == count_id, CountedUnit.device_id.in_(device_ids)
     )
-    return session.scalar(statement)
+    return frozenset(session.scalars(statement))
+
+
+def find_resolutions(session: Session, count_id: UUID, device_ids: Collection[UUID]) -> dict[UUID, CountResolution]:
+    """Return what was decided about some units in a count, by unit."""
+    statement = select(CountResolution).where(
+        CountResolution.count_id == count_id, CountResolution.device_id.in_(device_ids)
+    )
+    return {one.device_id: one for one in session.scalars(statement)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def list_differences(session: Session, count: StockCount) -> Sequence[Difference
     )
     if count.definition_id is not None:
         expected = expected.where(Device.definition_id == count.definition_id)
-    found = [_difference(row, Difference.MISSING) for row in session.execute(expected.limit(MOST_MISSING))]
+    found = [_difference(row, Difference.MISSING) for row in session.execute(expected.limit(rules.MOST_MISSING))]
     for row in session.execute(_units(count).where(Device.id.in_(scanned))):
         differs = rules.difference_of(row.state, row.ward_id, ward_id=count.ward_id, is_counted=True)
         if differs or row.difference:

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from tracker.devices.rules import ON_HAND, UnitState
-from tracker.errors import N_, Conflict
+from tracker.errors import N_, Conflict, InvalidInput
+
+MOST_MISSING = 500
+"""Units not found that are listed; of more, the first: a count of this size is done device by device."""
 
 
 class Difference(enum.StrEnum):
@@ -46,6 +49,12 @@ class DifferencesOpen(Conflict):
     code = "count-differences-open"
 
 
+class NothingChosen(InvalidInput):
+    """A decision about no difference, or about more than are listed."""
+
+    code = "count-nothing-chosen"
+
+
 class NoDifference(Conflict):
     """The unit does not differ, or does no longer."""
 
@@ -84,6 +93,20 @@ def check_open(*, is_closed: bool) -> None:
     """
     if is_closed:
         raise CountClosed(N_("This count is closed."), next_step=N_("Open a new count."))
+
+
+def check_chosen(count: int) -> None:
+    """Check that a decision is about some differences, and no more than are listed.
+
+    Raises:
+        NothingChosen: it is about none, or about more.
+    """
+    if not 1 <= count <= MOST_MISSING:
+        raise NothingChosen(
+            N_("Choose between 1 and %(most)s differences."),
+            next_step=N_("Tick those that the decision is about."),
+            most=MOST_MISSING,
+        )
 
 
 def check_settled(open_difference_count: int) -> None:

@@ -1,5 +1,6 @@
 """Acts of a count: open, scan, decide, close."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -124,61 +125,90 @@ def count_unit(session: Session, count_id: UUID, *, raw: str, actor: Actor, now:
 
 
 def resolve(
-    session: Session, count_id: UUID, *, number: str, resolution: Resolution, reason: str, actor: Actor, now: datetime
-) -> CountResolution:
-    """Decide about a difference, with a reason; the same decision again changes nothing.
+    session: Session,
+    count_id: UUID,
+    *,
+    numbers: Collection[str],
+    resolution: Resolution,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Decide about differences for one reason, about all or none; the same decision again changes nothing.
+
+    As many statements for many as for one.
 
     Raises:
         NotPermitted: the actor may not decide.
         CountNotFound: there is no such count here.
         CountClosed: it is closed.
-        UnitNotFound: there is no such unit here.
+        NothingChosen: no unit was named, or too many.
+        UnitNotFound: one is not here.
         ReasonMissing: nothing was written.
-        NoDifference: the unit does not differ, or somebody decided otherwise.
+        NoDifference: one does not differ, or somebody decided otherwise.
+        HoldNotPossible: one that is to be blocked has left the hospital.
     """
     actor.require(Permission.UNIT_DELIVER)
     reason = device_rules.check_reason(reason)
+    rules.check_chosen(len(numbers))
     count = queries.get_count_for_update(session, count_id)
     rules.check_open(is_closed=count.closed_at is not None)
-    unit = devices.get_unit(session, number)
-    earlier = queries.find_resolution(session, count_id, unit.id)
-    if earlier is not None and (earlier.resolution, earlier.reason) == (resolution, reason):
-        return earlier
-    difference = rules.difference_of(
-        unit.state,
-        unit.ward_id,
-        ward_id=count.ward_id,
-        is_counted=queries.is_counted(session, count_id, unit.id),
-    )
-    if difference is None or earlier is not None:
-        raise NoDifference(
-            N_("There is nothing to decide about this unit any more."), next_step=N_("Reload the page of the count.")
+    units = devices.get_units_for_update(session, numbers)
+    decided = _to_decide(session, count, units, resolution=resolution, reason=reason)
+    made = {db.new_id(): (unit, difference) for unit, difference in decided}
+    if not made:
+        return
+    session.add_all(
+        CountResolution(
+            id=made_id,
+            establishment_id=actor.establishment_id,
+            count_id=count_id,
+            device_id=unit.id,
+            difference=difference,
+            resolution=resolution,
+            reason=reason,
+            at=now,
+            actor_id=actor.id,
+            actor_name=actor.display_name,
         )
-    decided = CountResolution(
-        id=db.new_id(),
-        establishment_id=actor.establishment_id,
-        count_id=count_id,
-        device_id=unit.id,
-        difference=difference,
-        resolution=resolution,
-        reason=reason,
-        at=now,
-        actor_id=actor.id,
-        actor_name=actor.display_name,
+        for made_id, (unit, difference) in made.items()
     )
-    session.add(decided)
     if resolution is Resolution.HELD:
         hold = NewHold(HoldCause.PHARMACIST, reason, f"count:{count_id}")
-        devices_service.open_hold(session, decided.id, number=number, hold=hold, actor=actor, now=now)
-    audit.append(
-        session,
-        actor=actor,
-        action="difference:resolved",
-        subject=f"device:{unit.id}",
-        details={"count": str(count_id), "difference": difference.value, "resolution": resolution.value},
-        now=now,
-    )
-    return decided
+        held = {made_id: unit for made_id, (unit, _difference) in made.items()}
+        devices_service.open_holds(session, held, hold=hold, actor=actor, now=now)
+    told = {"count": str(count_id), "resolution": resolution.value}
+    acts = [
+        audit.Act("difference:resolved", f"device:{unit.id}", told | {"difference": difference.value})
+        for unit, difference in made.values()
+    ]
+    audit.append_many(session, actor=actor, acts=acts, now=now)
+
+
+def _to_decide(
+    session: Session, count: StockCount, units: Collection[UnitView], *, resolution: Resolution, reason: str
+) -> list[tuple[UnitView, Difference]]:
+    """Return the units that differ and have no decision yet; those decided about in the same way are left out.
+
+    Raises:
+        NoDifference: one does not differ, or somebody decided otherwise.
+    """
+    ids = [unit.id for unit in units]
+    earlier, counted = queries.find_resolutions(session, count.id, ids), queries.list_counted(session, count.id, ids)
+    found = []
+    for unit in units:
+        known = earlier.get(unit.id)
+        if known is not None and (known.resolution, known.reason) == (resolution, reason):
+            continue
+        difference = rules.difference_of(unit.state, unit.ward_id, ward_id=count.ward_id, is_counted=unit.id in counted)
+        if difference is None or known is not None:
+            raise NoDifference(
+                N_("There is nothing to decide about the unit %(number)s any more. Nothing was written."),
+                next_step=N_("Reload the page of the count."),
+                number=unit.number,
+            )
+        found.append((unit, difference))
+    return found
 
 
 def close_count(session: Session, count_id: UUID, *, actor: Actor, now: datetime) -> StockCount:

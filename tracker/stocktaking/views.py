@@ -127,6 +127,7 @@ def _show(
     raw: str = "",
     form: forms.ResolveForm | None = None,
     error: TraceError | None = None,
+    is_deciding: bool = False,
 ) -> Response:
     with http.transaction() as session:
         line = queries.get_line(session, count_id)
@@ -135,6 +136,10 @@ def _show(
         "stocktaking/show.html",
         count=line,
         differences=differences,
+        shows_differences=is_deciding
+        or bool(line.counted_count or line.closed_at or "over" in request.args)
+        or any(one.resolution for one in differences),
+        chosen=frozenset(request.form.getlist("number")),
         open_count=sum(1 for one in differences if one.resolution is None),
         labels={code: _(label) for code, label in rules.DIFFERENCE_LABELS.items()},
         resolutions={code: _(label) for code, label in rules.RESOLUTION_LABELS.items()},
@@ -186,25 +191,25 @@ def _card_of(counted: Counted) -> Card:
 @bp.post("/counts/<uuid:count_id>/resolutions")
 @http.requires(Permission.UNIT_DELIVER)
 def resolve(count_id: UUID) -> Response:
-    """Decide about one difference."""
+    """Decide about the differences that were ticked, for one reason."""
     form = forms.ResolveForm()
     with http.transaction() as session:
         queries.get_count(session, count_id)
     if not form.validate():
-        return _show(count_id, form=form)
+        return _show(count_id, form=form, is_deciding=True)
     try:
         with http.transaction() as session:
             service.resolve(
                 session,
                 count_id,
-                number=form.number.data or "",
+                numbers=frozenset(request.form.getlist("number")),
                 resolution=Resolution(form.resolution.data),
                 reason=one_line(form.reason.data),
                 actor=http.current_actor(),
                 now=clock.utc_now(),
             )
     except (Conflict, InvalidInput, NotFound, RuleRefused) as error:
-        return _show(count_id, form=form, error=error)
+        return _show(count_id, form=form, error=error, is_deciding=True)
     return redirect(url_for("stocktaking.show", count_id=count_id, _anchor="differences"), code=303)
 
 
@@ -216,6 +221,6 @@ def close(count_id: UUID) -> Response:
         with http.transaction() as session:
             service.close_count(session, count_id, actor=http.current_actor(), now=clock.utc_now())
     except Conflict as error:
-        return _show(count_id, error=error)
+        return _show(count_id, error=error, is_deciding=True)
     flash(_("The count is closed."), "success")
     return redirect(url_for("stocktaking.show", count_id=count_id), code=303)

@@ -13,6 +13,15 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+for (const button of document.querySelectorAll("[data-tick-all]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    for (const box of button.form.querySelectorAll("input[type=checkbox]")) {
+      box.checked = true;
+    }
+  });
+}
+
 /* A page that waits for the worker looks again by itself; a link does the same without scripts. */
 const waiting = document.querySelector("[data-reload-seconds]");
 if (waiting) {

@@ -95,6 +95,7 @@ def test_before_the_first_scan_what_is_expected_is_a_plain_list(person: LogIn, u
     for page, expected in ((over, 2), (early, 2), (begun, 1)):
         assert page.count('name="number"') == expected
         assert page.count("Record the decision") == 1
+        assert f'href="/units/{units[1].number}"' in page
 
 
 def test_several_differences_get_one_decision_and_what_was_ticked_stays_when_it_is_refused(

@@ -103,6 +103,7 @@ def receive_the_box(walker: Walker) -> str:
 
 def print_the_label(walker: Walker, number: str) -> None:
     card = walker.page.get_by_role("article").filter(has_text=number)
+    card.get_by_text("Toute la réponse").press("Enter")  # another box was scanned since
     label = walker.read_pdf_of(card.get_by_role("button", name="Imprimer"))
     assert read_symbols(label) == {"DataMatrix": number, "Code128": number}
     text = read_pdf(label)

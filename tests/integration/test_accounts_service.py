@@ -430,6 +430,16 @@ def test_people_with_a_role_are_the_active_ones_of_this_establishment(session: S
     assert [person.id for person in queries.list_people_with_role(session, Role.PHARMACIST)] == [ALICE.id]
 
 
+def test_who_is_recorded_as_operator_may_be_chosen_again_once_and_surgeon_or_not(session: Session) -> None:
+    surgeons = [person.id for person in queries.list_operators(session, recorded_id=None)]
+
+    again = [person.id for person in queries.list_operators(session, recorded_id=surgeons[0])]
+    with_another = [person.id for person in queries.list_operators(session, recorded_id=ALICE.id)]
+
+    assert again == surgeons
+    assert with_another == [*surgeons, ALICE.id]
+
+
 def test_people_are_listed_by_name(session: Session) -> None:
     names = [person.given_name for person in queries.list_people(session)]
 

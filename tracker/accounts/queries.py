@@ -167,6 +167,17 @@ def list_people_with_role(session: Session, role: Role) -> Sequence[Person]:
     return session.scalars(statement.order_by(Person.family_name, Person.given_name)).all()
 
 
+def list_operators(session: Session, *, recorded_id: UUID | None) -> Sequence[Person]:
+    """Return who may be chosen where an operator is corrected: surgeons, and who is recorded, surgeon or not any more.
+
+    Raises:
+        PersonNotFound: nobody here has the id that is recorded.
+    """
+    surgeons = list_people_with_role(session, Role.SURGEON)
+    recorded = [get_person(session, recorded_id)] if recorded_id else []
+    return list({person.id: person for person in (*surgeons, *recorded)}.values())
+
+
 def list_sessions(session: Session, person_id: UUID, *, policy: SessionPolicy, now: datetime) -> Sequence[LoginSession]:
     """Return the log-ins of a person that still hold, newest first."""
     statement = select(LoginSession).where(

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
-from tracker.actor import Permission, Role
+from tracker.actor import Permission
 from tracker.catalogue.forms import words
 from tracker.corrections import forms, service
 from tracker.devices.rules import STATE_LABELS, UnitState
@@ -36,9 +36,7 @@ def amend(use_id: UUID) -> Response:
         line = uses.get_use(session, use_id)
         patient = patient_service.open_patient(session, line.use.patient_id, actor=actor, now=now)
         form = forms.AmendForm() if request.method == "POST" else _filled(line.use)
-        surgeons = accounts.list_people_with_role(session, Role.SURGEON)
-        chosen = accounts.get_person(session, line.use.operator_id)
-        people = {person.id: person for person in (*surgeons, chosen)}.values()
+        people = accounts.list_operators(session, recorded_id=line.use.operator_id)
         form.offer([(one.id, one.display_name, one.rpps) for one in people], organisation.list_wards(session))
     shown = {"line": line, "patient": patient}
     if request.method == "GET":

@@ -1,6 +1,6 @@
 """Pages that correct a failed implantation or an explantation, or take it back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -9,8 +9,7 @@ from werkzeug.wrappers import Response
 
 from tracker import clock, db, http
 from tracker.accounts import queries as accounts
-from tracker.accounts.models import Person
-from tracker.actor import Permission, Role
+from tracker.actor import Permission
 from tracker.catalogue.forms import words
 from tracker.corrections.forms import WithdrawForm as WithdrawUnitForm
 from tracker.db import Session
@@ -29,13 +28,6 @@ bp = Blueprint("reversals", __name__, template_folder="templates")
 _REFUSALS = (InvalidInput, Conflict, RuleRefused)
 
 
-def _surgeons(session: Session, chosen_id: UUID | None) -> Iterable[Person]:
-    """Return who may be chosen: the surgeons, and who is recorded, surgeon or not any more."""
-    people = list(accounts.list_people_with_role(session, Role.SURGEON))
-    recorded = [accounts.get_person(session, chosen_id)] if chosen_id else []
-    return {person.id: person for person in (*people, *recorded)}.values()
-
-
 @bp.route("/failures/<uuid:failure_id>/amend", methods=["GET", "POST"])
 @http.requires(Permission.USE_WRITE)
 def amend_failure(failure_id: UUID) -> Response:
@@ -48,7 +40,7 @@ def amend_failure(failure_id: UUID) -> Response:
         patient = patient_service.open_patient(session, known, actor=actor, now=now) if known else None
         ipp = patient.traits.ipp or "" if patient else ""
         form = forms.AmendFailureForm() if request.method == "POST" else _filled_failure(failure, unit.number, ipp)
-        form.offer(_surgeons(session, failure.operator_id), organisation.list_wards(session))
+        form.offer(accounts.list_operators(session, recorded_id=failure.operator_id), organisation.list_wards(session))
     if request.method == "GET":
         return make_response(render_template("reversals/amend_failure.html", form=form, unit=unit, failure=failure))
     if not form.validate():
@@ -130,7 +122,7 @@ def amend_explantation(explantation_id: UUID) -> Response:
         line = uses.get_use(session, gone.use_id)
         patient = patient_service.open_patient(session, gone.patient_id, actor=actor, now=now)
         form = forms.AmendExplantationForm() if request.method == "POST" else _filled_explantation(gone)
-        form.offer(_surgeons(session, gone.operator_id))
+        form.offer(accounts.list_operators(session, recorded_id=gone.operator_id))
     shown = {"line": line, "patient": patient}
     if request.method == "GET":
         return make_response(render_template("reversals/amend_explantation.html", form=form, **shown))

@@ -6,13 +6,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from tests.hospital import CHARLIE, NOW, THEATRE, TODAY
+from scanners.udi.ins import HEADER as INS_HEADER
+from tests.hospital import CHARLIE, HOSPITAL_A, NOW, THEATRE, TODAY
+from tests.stock import make_definition, make_derogation, make_manufacturer, make_unit
 from tracker import db
 from tracker.actor import Actor
 from tracker.consents import service as consents
 from tracker.consents.models import ConsentEvent
 from tracker.consents.rules import ConsentEventKind, NoticeTexts, SignerCapacity
 from tracker.consents.service import NewConsentEvent
+from tracker.db import Database, transaction
 from tracker.devices import service as devices
 from tracker.devices.queries import get_unit_by_id
 from tracker.devices.rules import Finding, use_event
@@ -32,6 +35,11 @@ MARIE = Traits(
     sex=Sex.FEMALE,
     ipp="8001234567",
 )
+
+PATIENT_LABEL = (
+    f"{INS_HEADER}S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980S799999"
+)
+"""What a scanner reads on a label of hers."""
 
 
 def make_patient(session: Session, traits: Traits = MARIE, *, actor: Actor = CHARLIE) -> UUID:
@@ -177,3 +185,18 @@ def make_consent(
         reason="nobody could be asked" if kind is ConsentEventKind.EMERGENCY else "",
     )
     return consents.record_event(session, db.new_id(), new=new, actor=actor, now=at).id
+
+
+class CarriedLot:
+    """Lot A1: one unit implanted in Marie, two on the shelf."""
+
+    def __init__(self, database: Database) -> None:
+        with transaction(database, HOSPITAL_A) as session:
+            self.manufacturer_id = make_manufacturer(session)
+            self.definition_id = make_definition(session, manufacturer_id=self.manufacturer_id)
+            derogation_id = make_derogation(session, self.manufacturer_id)
+            implanted = make_unit(session, self.definition_id)
+            self.implanted = implanted.number
+            self.shelf = [make_unit(session, self.definition_id).number for _ in range(2)]
+            self.patient_id = make_patient(session)
+            make_use(session, implanted.id, patient_id=self.patient_id, derogation_id=derogation_id)

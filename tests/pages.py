@@ -29,6 +29,15 @@ def make_app(database: Database, var_directory: Path) -> Flask:
     return create_app(Settings.from_env({"TRACE59_VAR_DIRECTORY": str(var_directory)}), database)
 
 
+def token_of(database: Database, actor: Actor) -> dict[str, str]:
+    """Return the header of a program that speaks for a person."""
+    with transaction(database, actor.establishment_id) as session:
+        _row, secret = accounts.create_token(
+            session, name="theatre", lifetime=POLICY.longest, actor=actor, now=clock.utc_now()
+        )
+    return {"Authorization": f"Bearer {secret}"}
+
+
 class Visitor:
     """One person logged in, in English unless said otherwise."""
 

@@ -7,36 +7,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from scanners.udi.ins import HEADER as INS_HEADER
-from tests.care import MARIE, make_patient, make_use
+from tests.care import MARIE, PATIENT_LABEL, CarriedLot
 from tests.hospital import BOB, CHARLIE, ERIC, HOSPITAL_A
-from tests.pages import POLICY, Visitor, make_app, words
-from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.pages import Visitor, make_app, token_of, words
+from tests.stock import GTIN
 from tracker import clock, db
-from tracker.accounts import service as accounts
 from tracker.actor import Actor
 from tracker.db import Database, transaction
 from tracker.devices.models import Hold
 
-PATIENT_LABEL = (
-    f"{INS_HEADER}S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980S799999"
-)
 TODAY = clock.paris_day(clock.utc_now()).isoformat()
-
-
-class Stock:
-    """Lot A1: one unit implanted in Marie, two on the shelf."""
-
-    def __init__(self, database: Database) -> None:
-        with transaction(database, HOSPITAL_A) as session:
-            self.manufacturer_id = make_manufacturer(session)
-            self.definition_id = make_definition(session, manufacturer_id=self.manufacturer_id)
-            derogation_id = make_derogation(session, self.manufacturer_id)
-            implanted = make_unit(session, self.definition_id)
-            self.implanted = implanted.number
-            self.shelf = [make_unit(session, self.definition_id).number for _ in range(2)]
-            self.patient_id = make_patient(session)
-            make_use(session, implanted.id, patient_id=self.patient_id, derogation_id=derogation_id)
 
 
 @pytest.fixture
@@ -45,8 +25,8 @@ def app(database: Database, tmp_path: Path) -> Flask:
 
 
 @pytest.fixture
-def stock(database: Database) -> Stock:
-    return Stock(database)
+def stock(database: Database) -> CarriedLot:
+    return CarriedLot(database)
 
 
 def count_holds(database: Database) -> int:
@@ -54,20 +34,12 @@ def count_holds(database: Database) -> int:
         return session.scalar(select(func.count()).select_from(Hold)) or 0
 
 
-def token_of(database: Database, actor: Actor) -> dict[str, str]:
-    with transaction(database, actor.establishment_id) as session:
-        _row, secret = accounts.create_token(
-            session, name="theatre", lifetime=POLICY.longest, actor=actor, now=clock.utc_now()
-        )
-    return {"Authorization": f"Bearer {secret}"}
-
-
 @pytest.fixture
 def program(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: CarriedLot) -> None:
     answer = Visitor(app, database, BOB).post("/recall", {"raw": PATIENT_LABEL})
 
     assert answer.status_code == 422
@@ -88,7 +60,7 @@ def test_the_page_is_in_french(app: Flask, database: Database) -> None:
 
 
 def test_a_recall_names_the_patients_and_the_units_that_can_still_be_used(
-    app: Flask, database: Database, stock: Stock
+    app: Flask, database: Database, stock: CarriedLot
 ) -> None:
     officer = Visitor(app, database, BOB)
 
@@ -103,7 +75,7 @@ def test_a_recall_names_the_patients_and_the_units_that_can_still_be_used(
 
 
 @pytest.mark.parametrize("scanned", ["box", "label"])
-def test_a_recall_starts_from_a_scan(app: Flask, database: Database, stock: Stock, scanned: str) -> None:
+def test_a_recall_starts_from_a_scan(app: Flask, database: Database, stock: CarriedLot, scanned: str) -> None:
     raw = f"]d201{GTIN}10A1" if scanned == "box" else stock.shelf[0]
 
     answer = Visitor(app, database, BOB).post("/recall", {"raw": raw})
@@ -111,14 +83,14 @@ def test_a_recall_starts_from_a_scan(app: Flask, database: Database, stock: Stoc
     assert answer.location == f"/recall?lot=A1&definition={stock.definition_id}"
 
 
-def test_an_empty_recall_and_an_unknown_lot_say_what_to_do(app: Flask, database: Database, stock: Stock) -> None:
+def test_an_empty_recall_and_an_unknown_lot_say_what_to_do(app: Flask, database: Database, stock: CarriedLot) -> None:
     officer = Visitor(app, database, BOB)
 
     assert officer.post("/recall", {"raw": "  "}).status_code == 422
     assert "never received this lot" in officer.read("/recall?lot=ZZ")
 
 
-def test_a_recalled_lot_is_blocked_from_its_page(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_recalled_lot_is_blocked_from_its_page(app: Flask, database: Database, stock: CarriedLot) -> None:
     officer = Visitor(app, database, BOB)
     form = {
         "request_id": str(db.new_id()),
@@ -138,7 +110,7 @@ def test_a_recalled_lot_is_blocked_from_its_page(app: Flask, database: Database,
 
 
 def test_a_program_finds_a_lot_without_the_traits_of_anybody(
-    program: FlaskClient, database: Database, stock: Stock
+    program: FlaskClient, database: Database, stock: CarriedLot
 ) -> None:
     answer = program.get("/api/v1/recalls?lot=A1", headers=token_of(database, BOB))
 

@@ -10,13 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from scanners.udi.ins import HEADER as INS_HEADER
-from tests.care import MARIE, make_patient, make_use
+from tests.care import MARIE, PATIENT_LABEL, CarriedLot
 from tests.hospital import ALICE, BOB, CHARLIE, DORA, ERIC, FANNY, GUY, HOSPITAL_A, NOW
-from tests.pages import POLICY, Visitor, make_app, request_id_of, words
-from tests.stock import GTIN, make_definition, make_derogation, make_manufacturer, make_unit
+from tests.pages import Visitor, make_app, request_id_of, token_of, words
+from tests.stock import GTIN
 from tracker import clock, db
-from tracker.accounts import service as accounts
 from tracker.actor import Actor
 from tracker.catalogue.models import Manufacturer
 from tracker.db import Database, transaction
@@ -27,25 +25,7 @@ from tracker.outbox.models import Message
 from tracker.outbox.transport import mailbox_of
 from tracker.vigilance.models import Incident, IncidentReport
 
-PATIENT_LABEL = (
-    f"{INS_HEADER}S1280129999999969S21.2.250.1.213.1.4.10S3MARIE CLAIRE\x1dS4EXEMPLE\x1dS5FS612-12-1980S799999"
-)
 TODAY = clock.paris_day(clock.utc_now()).isoformat()
-
-
-class Stock:
-    """Lot A1: one unit implanted in Marie, two on the shelf."""
-
-    def __init__(self, database: Database) -> None:
-        with transaction(database, HOSPITAL_A) as session:
-            self.manufacturer_id = make_manufacturer(session)
-            self.definition_id = make_definition(session, manufacturer_id=self.manufacturer_id)
-            derogation_id = make_derogation(session, self.manufacturer_id)
-            implanted = make_unit(session, self.definition_id)
-            self.implanted = implanted.number
-            self.shelf = [make_unit(session, self.definition_id).number for _ in range(2)]
-            self.patient_id = make_patient(session)
-            make_use(session, implanted.id, patient_id=self.patient_id, derogation_id=derogation_id)
 
 
 @pytest.fixture
@@ -54,8 +34,8 @@ def app(database: Database, tmp_path: Path) -> Flask:
 
 
 @pytest.fixture
-def stock(database: Database) -> Stock:
-    return Stock(database)
+def stock(database: Database) -> CarriedLot:
+    return CarriedLot(database)
 
 
 def typed(unit: str, **changes: str | list[str]) -> dict[str, str | list[str]]:
@@ -84,15 +64,7 @@ def count(database: Database, table: type[Incident | Hold | LotHold | Message | 
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def token_of(database: Database, actor: Actor) -> dict[str, str]:
-    with transaction(database, actor.establishment_id) as session:
-        _row, secret = accounts.create_token(
-            session, name="theatre", lifetime=POLICY.longest, actor=actor, now=clock.utc_now()
-        )
-    return {"Authorization": f"Bearer {secret}"}
-
-
-def test_scanning_our_label_leads_to_the_form_of_that_unit(app: Flask, database: Database, stock: Stock) -> None:
+def test_scanning_our_label_leads_to_the_form_of_that_unit(app: Flask, database: Database, stock: CarriedLot) -> None:
     surgeon = Visitor(app, database, CHARLIE)
 
     answer = surgeon.post("/incidents/find", {"raw": stock.implanted})
@@ -100,14 +72,14 @@ def test_scanning_our_label_leads_to_the_form_of_that_unit(app: Flask, database:
     assert (answer.status_code, answer.location) == (303, f"/incidents/new?unit={stock.implanted}")
 
 
-def test_scanning_the_box_offers_the_units_of_its_lot(app: Flask, database: Database, stock: Stock) -> None:
+def test_scanning_the_box_offers_the_units_of_its_lot(app: Flask, database: Database, stock: CarriedLot) -> None:
     answer = Visitor(app, database, CHARLIE).post("/incidents/find", {"raw": f"]d201{GTIN}10A1"})
 
     assert answer.status_code == 200
     assert all(unit in words(answer) for unit in [stock.implanted, *stock.shelf])
 
 
-def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_patient_label_is_refused_and_not_shown_again(app: Flask, database: Database, stock: CarriedLot) -> None:
     answer = Visitor(app, database, BOB).post("/incidents/find", {"raw": PATIENT_LABEL})
 
     assert answer.status_code == 422
@@ -123,7 +95,7 @@ def test_what_nobody_carries_is_told_and_stays_in_the_box(app: Flask, database: 
     assert f'value="{raw}"' in answer.get_data(as_text=True)
 
 
-def test_the_form_shows_what_is_known_of_the_unit(app: Flask, database: Database, stock: Stock) -> None:
+def test_the_form_shows_what_is_known_of_the_unit(app: Flask, database: Database, stock: CarriedLot) -> None:
     page = Visitor(app, database, CHARLIE).read(f"/incidents/new?unit={stock.implanted}")
 
     for known in (stock.implanted, "1-020163C", "A1", "Amplitude", "DM-2025-001", MARIE.display_name):
@@ -138,7 +110,7 @@ def test_an_unknown_unit_in_the_address_leads_back_to_the_search(app: Flask, dat
     assert "There is no unit with this number" in words(answer)
 
 
-def test_a_surgeon_declares_and_sees_what_becomes_of_it(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_surgeon_declares_and_sees_what_becomes_of_it(app: Flask, database: Database, stock: CarriedLot) -> None:
     surgeon = Visitor(app, database, CHARLIE)
 
     answer = declare(surgeon, stock.implanted)
@@ -152,7 +124,7 @@ def test_a_surgeon_declares_and_sees_what_becomes_of_it(app: Flask, database: Da
     assert count(database, Hold) == 2
 
 
-def test_the_form_sent_twice_is_one_incident(app: Flask, database: Database, stock: Stock) -> None:
+def test_the_form_sent_twice_is_one_incident(app: Flask, database: Database, stock: CarriedLot) -> None:
     nurse, form = Visitor(app, database, DORA), typed(stock.implanted)
 
     answers = [nurse.post("/incidents/new", form) for _ in range(2)]
@@ -179,7 +151,7 @@ def test_the_form_sent_twice_is_one_incident(app: Flask, database: Database, sto
     ],
 )
 def test_a_refused_declaration_loses_nothing_typed(
-    app: Flask, database: Database, stock: Stock, changes: dict[str, str | list[str]], said: str
+    app: Flask, database: Database, stock: CarriedLot, changes: dict[str, str | list[str]], said: str
 ) -> None:
     unit = stock.shelf[0] if "patient_ipp" in changes else stock.implanted
 
@@ -193,7 +165,7 @@ def test_a_refused_declaration_loses_nothing_typed(
     assert (count(database, Incident), count(database, Hold)) == (0, 0)
 
 
-def test_a_patient_concerned_before_any_use_is_given_by_ipp(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_patient_concerned_before_any_use_is_given_by_ipp(app: Flask, database: Database, stock: CarriedLot) -> None:
     officer = Visitor(app, database, BOB)
 
     answer = declare(officer, stock.shelf[0], patient_ipp=MARIE.ipp)
@@ -201,7 +173,7 @@ def test_a_patient_concerned_before_any_use_is_given_by_ipp(app: Flask, database
     assert MARIE.display_name in officer.read(answer.location)
 
 
-def test_the_request_id_stays_when_the_form_comes_back(app: Flask, database: Database, stock: Stock) -> None:
+def test_the_request_id_stays_when_the_form_comes_back(app: Flask, database: Database, stock: CarriedLot) -> None:
     form = typed(stock.implanted, place="")
 
     answer = Visitor(app, database, CHARLIE).post("/incidents/new", form)
@@ -209,7 +181,7 @@ def test_the_request_id_stays_when_the_form_comes_back(app: Flask, database: Dat
     assert request_id_of(answer) == form["request_id"]
 
 
-def test_a_forged_form_declares_nothing(app: Flask, database: Database, stock: Stock) -> None:
+def test_a_forged_form_declares_nothing(app: Flask, database: Database, stock: CarriedLot) -> None:
     surgeon = Visitor(app, database, CHARLIE)
 
     answer = surgeon.client.post("/incidents/new", data=typed(stock.implanted))
@@ -218,7 +190,9 @@ def test_a_forged_form_declares_nothing(app: Flask, database: Database, stock: S
     assert count(database, Incident) == 0
 
 
-def test_the_officer_transmits_and_sees_the_proof(app: Flask, database: Database, stock: Stock, tmp_path: Path) -> None:
+def test_the_officer_transmits_and_sees_the_proof(
+    app: Flask, database: Database, stock: CarriedLot, tmp_path: Path
+) -> None:
     officer = Visitor(app, database, BOB)
     address = declare(officer, stock.implanted).location
     assert "Transmit both reports" in officer.read(address)
@@ -237,7 +211,7 @@ def test_the_officer_transmits_and_sees_the_proof(app: Flask, database: Database
     assert (count(database, Message), count(database, IncidentReport)) == (2, 2)
 
 
-def test_transmitting_twice_sends_one_pair(app: Flask, database: Database, stock: Stock) -> None:
+def test_transmitting_twice_sends_one_pair(app: Flask, database: Database, stock: CarriedLot) -> None:
     officer = Visitor(app, database, BOB)
     address = declare(officer, stock.implanted).location
 
@@ -248,7 +222,7 @@ def test_transmitting_twice_sends_one_pair(app: Flask, database: Database, stock
 
 
 def test_without_the_manufacturers_address_the_page_says_where_to_add_it(
-    app: Flask, database: Database, stock: Stock
+    app: Flask, database: Database, stock: CarriedLot
 ) -> None:
     officer = Visitor(app, database, BOB)
     address = declare(officer, stock.implanted).location
@@ -274,7 +248,7 @@ def test_without_the_manufacturers_address_the_page_says_where_to_add_it(
     ],
 )
 def test_a_refused_transmission_sends_nothing(
-    app: Flask, database: Database, stock: Stock, data: dict[str, str], said: str
+    app: Flask, database: Database, stock: CarriedLot, data: dict[str, str], said: str
 ) -> None:
     officer = Visitor(app, database, BOB)
     address = declare(officer, stock.implanted).location
@@ -286,7 +260,9 @@ def test_a_refused_transmission_sends_nothing(
     assert count(database, Message) == 0
 
 
-def test_the_pharmacist_reads_incidents_and_does_not_transmit(app: Flask, database: Database, stock: Stock) -> None:
+def test_the_pharmacist_reads_incidents_and_does_not_transmit(
+    app: Flask, database: Database, stock: CarriedLot
+) -> None:
     pharmacist = Visitor(app, database, ALICE)
     address = declare(pharmacist, stock.implanted).location
 
@@ -303,7 +279,7 @@ def test_the_list_of_incidents_begins_empty(app: Flask, database: Database) -> N
     assert "No incident" in Visitor(app, database, FANNY).read("/incidents")
 
 
-def test_another_hospital_sees_no_incident(app: Flask, database: Database, stock: Stock) -> None:
+def test_another_hospital_sees_no_incident(app: Flask, database: Database, stock: CarriedLot) -> None:
     address = declare(Visitor(app, database, ALICE), stock.implanted).location
     guy = Visitor(app, database, GUY)
 
@@ -339,7 +315,7 @@ def program(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-def test_a_program_declares_an_incident_once(program: FlaskClient, database: Database, stock: Stock) -> None:
+def test_a_program_declares_an_incident_once(program: FlaskClient, database: Database, stock: CarriedLot) -> None:
     token, body = token_of(database, CHARLIE), api_body(stock.implanted)
 
     answers = [program.post("/api/v1/incidents", json=body, headers=token) for _ in range(2)]
@@ -366,7 +342,7 @@ def test_a_program_declares_an_incident_once(program: FlaskClient, database: Dat
 def test_a_refused_request_of_a_program_says_why(
     program: FlaskClient,
     database: Database,
-    stock: Stock,
+    stock: CarriedLot,
     changes: dict[str, object],
     status: int,
     code: str,
@@ -381,7 +357,9 @@ def test_a_refused_request_of_a_program_says_why(
     assert count(database, Incident) == 0
 
 
-def test_the_same_id_for_another_incident_is_a_conflict(program: FlaskClient, database: Database, stock: Stock) -> None:
+def test_the_same_id_for_another_incident_is_a_conflict(
+    program: FlaskClient, database: Database, stock: CarriedLot
+) -> None:
     token, body = token_of(database, CHARLIE), api_body(stock.implanted)
     program.post("/api/v1/incidents", json=body, headers=token)
 
